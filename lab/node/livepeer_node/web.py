@@ -184,12 +184,6 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.server_close()
 
 
-def split_address(address):
-    """`host:port` or `[v6]:port` -> (host, port); an empty host means all interfaces."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port or 0)
-
-
 class Reply:
     """What a peer answered: status, headers, and a body read at once or line by line."""
 
