@@ -1,0 +1,191 @@
+"""Build the images the recipes describe: mmdebstrap makes a root file system, `docker import` makes an image of it.
+
+An image carries its recipe's digest as a label and is rebuilt when the digest differs. The root file system stays in
+build/cache, so an engine that lost its images gets them back in seconds.
+"""
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import subprocess
+import tarfile
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import aptconf, digest, engine, paths
+from .command import as_root, attempt, run, tail
+from .errors import LabError
+from .progress import say, step
+
+# Raise to rebuild every image after a change of this file that alters what they hold.
+BUILDER_GENERATION = 1
+# Modes that matter in an overlay: git keeps only the executable bit.
+OVERLAY_MODES = {"etc/sudoers.d": 0o440}
+
+RUNNER_SOURCE = paths.LAB / "runner"
+RUNNER_REPOSITORY = "livepeer/ai-runner"
+# One stand-in under each tag go-livepeer may ask for.
+RUNNER_TAGS = ("latest", "segment-anything-2", "text-to-speech", "audio-to-text", "llm")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One entry of recipes.toml, with what is common to all."""
+
+    tag: str
+    suite: str
+    packages: tuple[str, ...]
+    command: tuple[str, ...]
+    path_exclude: tuple[str, ...]
+    path_include: tuple[str, ...]
+    environment: tuple[str, ...] = ()
+    overlay: str = ""
+    user: str = ""
+
+    @property
+    def overlay_dir(self) -> Path:
+        return paths.IMAGES / self.overlay
+
+    def digest(self) -> str:
+        overlay = digest.of_paths(self.overlay_dir) if self.overlay else ""
+        return digest.of_value([BUILDER_GENERATION, {**self.__dict__}, overlay])
+
+    def rootfs(self) -> Path:
+        """The cached root file system of exactly this recipe."""
+        name = self.tag.split("/", 1)[1].replace(":", "-")
+        return paths.CACHE / f"{name}-{self.digest()}.tar.zst"
+
+
+def load_recipes(path: Path = paths.IMAGES / "recipes.toml") -> dict[str, Recipe]:
+    """All recipes by image tag."""
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    common = document.pop("common")
+    return {tag: _recipe(tag, {**common, **entry}) for tag, entry in document.items()}
+
+
+def _recipe(tag: str, entry: dict[str, Any]) -> Recipe:
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return Recipe(tag=tag, **values)
+
+
+def overlay_tar(folder: Path) -> bytes:
+    """The overlay as root's files, whoever owns the checkout."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path in digest.source_files(folder):
+            name = path.relative_to(folder).as_posix()
+            member = tarfile.TarInfo(name)
+            member.size = path.stat().st_size
+            member.mode = OVERLAY_MODES.get(str(Path(name).parent), 0o755 if path.stat().st_mode & 0o100 else 0o644)
+            with path.open("rb") as source:
+                archive.addfile(member, source)
+    return buffer.getvalue()
+
+
+def mmdebstrap_argv(recipe: Recipe, target: Path, sources: list[str], overlay: Path | None, apt_conf: Path) -> list[str]:
+    """The command that makes the root file system."""
+    argv = ["mmdebstrap", "--variant=minbase", "--quiet", f"--include={','.join(recipe.packages)}"]
+    argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in recipe.path_exclude]
+    argv += [f"--dpkgopt=path-include={pattern}" for pattern in recipe.path_include]
+    # The tree is thrown away when interrupted, so dpkg need not sync each file to disk.
+    argv += ["--dpkgopt=force-unsafe-io", f"--aptopt={apt_conf}"]
+    hooks = []
+    if recipe.user:
+        hooks.append(f'chroot "$1" useradd --create-home --shell /bin/bash {shlex.quote(recipe.user)}')
+    if overlay:
+        hooks.append(f"tar-in {shlex.quote(str(overlay))} /")
+    # Each container gets its own identity and this machine's way of fetching when it is created.
+    hooks.append('rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/apt/apt.conf.d/99mmdebstrap')
+    hooks.append('if [ -e "$1/etc/machine-id" ]; then : > "$1/etc/machine-id"; fi')
+    argv += [f"--customize-hook={hook}" for hook in hooks]
+    return [*argv, recipe.suite, str(target), *sources]
+
+
+def make_rootfs(recipe: Recipe, apt: aptconf.AptSetup) -> Path:
+    """Run mmdebstrap unless the cache has this recipe's tree."""
+    cached = recipe.rootfs()
+    if cached.exists():
+        return cached
+    paths.CACHE.mkdir(parents=True, exist_ok=True)
+    for outdated in paths.CACHE.glob(cached.name.removesuffix(f"{recipe.digest()}.tar.zst") + "????????????????.tar.zst"):
+        outdated.unlink()
+    with tempfile.TemporaryDirectory(prefix="livepeer-lab-") as scratch:
+        apt_conf, overlay = Path(scratch, "apt.conf"), Path(scratch, "overlay.tar")
+        apt_conf.write_text(apt.settings, encoding="utf-8")
+        if recipe.overlay:
+            overlay.write_bytes(overlay_tar(recipe.overlay_dir))
+        partial = cached.with_name(f".partial-{cached.name}")
+        argv = mmdebstrap_argv(
+            recipe, partial, aptconf.source_lines(apt.repos, recipe.suite), overlay if recipe.overlay else None, apt_conf
+        )
+        # mmdebstrap drops to an unprivileged user to download; it must be able to read the scratch folder.
+        os.chmod(scratch, 0o755)
+        run(as_root(argv))
+        partial.rename(cached)
+    return cached
+
+
+def import_argv(recipe: Recipe) -> list[str]:
+    changes = [f"CMD [{', '.join(f'{chr(34)}{word}{chr(34)}' for word in recipe.command)}]"]
+    changes += [f"ENV {setting}" for setting in recipe.environment]
+    changes += [f"LABEL {engine.RECIPE_LABEL}={recipe.digest()}"]
+    argv = ["import"]
+    for change in changes:
+        argv += ["--change", change]
+    return engine.docker_argv(*argv, "-", recipe.tag)
+
+
+def import_rootfs(recipe: Recipe, rootfs: Path) -> None:
+    """Unpack the cached tree into an image; both ends of the pipe are checked."""
+    unpack = subprocess.Popen(["zstd", "-dcq", str(rootfs)], stdout=subprocess.PIPE)
+    load = subprocess.run(import_argv(recipe), stdin=unpack.stdout, capture_output=True, check=False)
+    if unpack.wait() != 0:
+        rootfs.unlink(missing_ok=True)
+        raise LabError(f"The cached {rootfs.name} is damaged and was removed; run the same command again.")
+    if load.returncode != 0:
+        raise LabError(f"docker import of {recipe.tag} failed: {tail(load.stderr.decode(errors='replace'))}")
+
+
+def current(tag: str, recipe_digest: str) -> bool:
+    """Whether the engine has this image from this recipe."""
+    item = engine.inspect("image", tag).get(tag)
+    return bool(item) and engine.labels(item).get(engine.RECIPE_LABEL) == recipe_digest
+
+
+def ensure(recipe: Recipe, apt: aptconf.AptSetup) -> None:
+    """Build the image if it is missing or its recipe changed."""
+    if current(recipe.tag, recipe.digest()):
+        return
+    how = "unpacking from build/cache" if recipe.rootfs().exists() else f"building from Debian {recipe.suite} packages"
+    with step(f"image {short(recipe.tag)}", how, "ready"):
+        import_rootfs(recipe, make_rootfs(recipe, apt))
+
+
+def short(tag: str) -> str:
+    return tag.removeprefix("livepeer-lab/")
+
+
+def runner_digest(base: Recipe) -> str:
+    return digest.of_value([base.digest(), digest.of_paths(RUNNER_SOURCE)])
+
+
+def ensure_runner(base: Recipe) -> bool:
+    """Build the runner stand-in and give it every tag; False while lab/runner is not there."""
+    if not (RUNNER_SOURCE / "Dockerfile").exists():
+        say("image ai-runner", "skipped: lab/runner/Dockerfile is not there")
+        return False
+    wanted = runner_digest(base)
+    tags = [f"{RUNNER_REPOSITORY}:{tag}" for tag in RUNNER_TAGS]
+    if all(current(tag, wanted) for tag in tags):
+        return True
+    with step("image ai-runner", "building the runner stand-in", "ready"):
+        names = [flag for tag in tags for flag in ("--tag", tag)]
+        argv = ["build", "--quiet", "--label", f"{engine.RECIPE_LABEL}={wanted}", *names, str(RUNNER_SOURCE)]
+        answer = attempt(engine.docker_argv(*argv))
+        if answer.returncode != 0:
+            raise LabError(f"docker build of lab/runner failed:\n{tail(answer.stderr)}")
+    return True

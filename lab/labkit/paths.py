@@ -1,0 +1,17 @@
+"""Where things lie: the repository's sources, and build/ for everything made."""
+from __future__ import annotations
+
+from pathlib import Path
+
+LAB = Path(__file__).resolve().parents[1]
+ROOT = LAB.parent
+IMAGES = LAB / "images"
+BUILD = ROOT / "build"
+CACHE = BUILD / "cache"
+HUB_DATA = BUILD / "hub"
+NODE_DATA = BUILD / "node"
+
+
+def lab_dir(lab_name: str) -> Path:
+    """Keys, identities and stamps of one lab."""
+    return BUILD / "lab" / lab_name

@@ -1,0 +1,63 @@
+"""Build what the services hand out: the Hub's model repositories and the node's release archive.
+
+Each is built by its own program when its sources changed; a stamp beside the result remembers which.
+"""
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import digest, paths
+from .command import run
+from .progress import say, step
+
+
+@dataclass(frozen=True)
+class Product:
+    """Something built from sources of this repository into build/."""
+
+    name: str
+    what: str
+    builder: Path
+    arguments: tuple[str, ...]
+    sources: tuple[Path, ...]
+    result: Path
+    # A file that must be there for the result to count as built.
+    witness: str
+
+    @property
+    def stamp(self) -> Path:
+        return self.result.with_name(f".{self.result.name}.stamp")
+
+    def sources_digest(self) -> str:
+        return digest.of_paths(*self.sources)
+
+    def is_current(self) -> bool:
+        built = self.stamp.exists() and any(self.result.glob(self.witness))
+        return built and self.stamp.read_text(encoding="ascii") == self.sources_digest()
+
+
+MODELS = Product(
+    "hub models", "writing the model repositories", paths.LAB / "hub" / "make_models.py", (str(paths.HUB_DATA),),
+    (paths.LAB / "hub",), paths.HUB_DATA, "*/*.meta.json",
+)
+NODE = Product(
+    "node release", "packing the node stand-in", paths.LAB / "node" / "build.py", ("--out", str(paths.NODE_DATA)),
+    (paths.LAB / "node" / "build.py", paths.LAB / "node" / "livepeer_node"), paths.NODE_DATA, "*.tar.gz.sha256",
+)
+
+
+def ensure(product: Product) -> bool:
+    """Build unless current; False when its builder is not in the checkout."""
+    if not product.builder.exists():
+        say(product.name, f"skipped: {product.builder.relative_to(paths.ROOT)} is not there")
+        return False
+    if product.is_current():
+        return True
+    wanted = product.sources_digest()
+    with step(product.name, product.what, "ready"):
+        product.result.mkdir(parents=True, exist_ok=True)
+        run([sys.executable, str(product.builder), *product.arguments])
+    product.stamp.write_text(wanted, encoding="ascii")
+    return True
