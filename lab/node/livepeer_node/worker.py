@@ -36,6 +36,8 @@ class Timing:
     stop: int = 8
     remove: float = 30
     shutdown_budget: float = 5
+    graceful: float = 10
+    availability_delay: float = 2
 
 
 MAX_HEALTH_FAILURES = 2
