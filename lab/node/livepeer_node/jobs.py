@@ -335,7 +335,8 @@ def _media(item):
 
 
 def _images(answer):
-    return {"images": [_media(item) for item in answer.get("images") or []]}
+    images = answer.get("images")
+    return {"images": images if images is None else [_media(item) for item in images]}
 
 
 def _texts(*names):

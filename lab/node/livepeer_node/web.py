@@ -19,6 +19,9 @@ from dataclasses import dataclass, field
 TEXT = "text/plain; charset=utf-8"
 
 
+ProtocolError = http.client.HTTPException
+
+
 class Abort(Exception):
     """The real handler panics here: net/http recovers and closes the connection without a reply."""
 
@@ -201,13 +204,16 @@ class Reply:
         with contextlib.closing(self._connection):
             return self._raw.read()
 
+    def json(self):
+        return json.loads(self.read())
+
     def lines(self):
         with contextlib.closing(self._connection):
             while line := self._raw.readline():
                 yield line.decode("utf-8", "replace").rstrip("\r\n")
 
 
-def call(method, url, body=None, headers=None, timeout=None):
+def call(method, url, body=None, headers=None, timeout=None, connect_timeout=None):
     """One request on one connection. Certificates are not verified: no Livepeer client does (facts 4.1)."""
     split = urllib.parse.urlsplit(url)
     if split.scheme == "https":
@@ -219,6 +225,10 @@ def call(method, url, body=None, headers=None, timeout=None):
         connection = http.client.HTTPConnection(split.hostname, split.port, timeout=timeout)
     target = urllib.parse.urlunsplit(("", "", split.path or "/", split.query, ""))
     try:
+        if connect_timeout is not None:
+            connection.timeout = connect_timeout
+            connection.connect()
+            connection.sock.settimeout(timeout)
         connection.request(method, target, body, headers or {})
         return Reply(connection, connection.getresponse())
     except BaseException:
