@@ -222,7 +222,7 @@ class Handler(BaseHTTPRequestHandler):
         raise Refusal(fault.status, fault.message or message, fault.error_code or code)
 
     def is_file_request(self) -> bool:
-        return not self.raw_path.startswith("/api/") or self.raw_path.startswith("/api/resolve-cache/")
+        return not self.raw_path.startswith(("/api/", "/_lab/")) or self.raw_path.startswith("/api/resolve-cache/")
 
     def _route(self) -> None:
         for methods, pattern, action in self.routes:
