@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """The lab: Debian hosts with their own Docker Engine, and the services they talk to, on this machine.
 
-    lab/lab.py up --lab demo            everything there and answering (idempotent; seconds when it already is)
-    lab/lab.py up --lab test --fresh    the same with new, bare hosts
-    lab/lab.py status --lab demo
-    lab/lab.py ssh --lab demo orch-trixie [COMMAND...]
-    lab/lab.py down --lab demo          remove its containers, volumes and network
+lab/lab.py up --lab demo            everything there and answering (idempotent; seconds when it already is)
+lab/lab.py up --lab test --fresh    the same with new, bare hosts
+lab/lab.py status --lab demo
+lab/lab.py ssh --lab demo orch-trixie [COMMAND...]
+lab/lab.py down --lab demo          remove its containers, volumes and network
 """
+
 from __future__ import annotations
 
 import argparse
@@ -21,8 +22,10 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, help_text in (
-        ("up", "bring everything up"), ("down", "remove everything"),
-        ("status", "say what is up (exit status 1 if something is not)"), ("ssh", "open a shell on a host"),
+        ("up", "bring everything up"),
+        ("down", "remove everything"),
+        ("status", "say what is up (exit status 1 if something is not)"),
+        ("ssh", "open a shell on a host"),
     ):
         command = commands.add_parser(name, help=help_text)
         command.add_argument("--lab", choices=sorted(topology.SUBNETS), default="demo")
@@ -38,9 +41,17 @@ def ssh(lab: topology.Lab, name: str, remote: list[str]) -> None:
     """Become an ssh client logged in to the host."""
     host = next(host for host in topology.HOSTS if host.name == name)
     argv = [
-        "ssh", "-i", str(identity.person_key(lab)), "-o", "IdentitiesOnly=yes",
-        "-o", f"UserKnownHostsFile={lab.directory / 'known_hosts'}", "-o", "StrictHostKeyChecking=yes",
-        f"ops@{lab.address(host)}", *remote,
+        "ssh",
+        "-i",
+        str(identity.person_key(lab)),
+        "-o",
+        "IdentitiesOnly=yes",
+        "-o",
+        f"UserKnownHostsFile={lab.directory / 'known_hosts'}",
+        "-o",
+        "StrictHostKeyChecking=yes",
+        f"ops@{lab.address(host)}",
+        *remote,
     ]
     os.execvp(argv[0], argv)
 

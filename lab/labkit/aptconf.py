@@ -3,6 +3,7 @@
 Nothing here names a mirror: Debian's repositories are recognised by what their Release files say of themselves (Origin
 and Label). A machine that has none (it runs Ubuntu, say) gets mmdebstrap's default, in the image and in the container.
 """
+
 from __future__ import annotations
 
 import os
@@ -17,7 +18,8 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 TARGET_FORMAT = "$(ORIGIN)|$(LABEL)|$(REPO_URI)"
 # How to fetch is carried over; hooks, caches and languages are the machine's own affair.
 CARRIED = re.compile(
-    r"Acquire::(Check-Valid-Until|Check-Date|Retries|ForceIPv[46]|https?::([^ ]+::)?(Proxy|Verify-Peer|Verify-Host|Timeout)\S*)$"
+    r"Acquire::(Check-Valid-Until|Check-Date|Retries|ForceIPv[46]"
+    r"|https?::(\S+::)?(Proxy|Verify-Peer|Verify-Host|Timeout)\S*)$"
 )
 
 

@@ -1,4 +1,5 @@
 """Run programs; a failure is a LabError that carries what the program said."""
+
 from __future__ import annotations
 
 import os
@@ -21,7 +22,11 @@ def attempt(
     """Run and return the result, whatever the exit status; output is text."""
     try:
         done = subprocess.run(
-            list(argv), input=data, capture_output=True, timeout=timeout, check=False,
+            list(argv),
+            input=data,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
             stdin=subprocess.DEVNULL if data is None else None,
         )
     except FileNotFoundError:

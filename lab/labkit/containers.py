@@ -1,10 +1,12 @@
 """Bring single containers to the state the topology describes: created from the right spec, running, answering."""
+
 from __future__ import annotations
 
 import functools
 import http.client
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 from . import aptconf, digest, engine, identity, sources
@@ -25,9 +27,10 @@ until state=$(systemctl is-system-running 2>/dev/null); [ "$state" = running ] |
     [ "$(date +%s)" -lt "$deadline" ] || { echo "systemd is still '$state'" >&2; exit 1; }
     sleep 0.2
 done
-bundle=/etc/ssl/certs/ca-certificates.crt
 for certificate in /usr/local/share/ca-certificates/*.crt; do
-    if [ "$certificate" -nt "$bundle" ]; then update-ca-certificates >/dev/null 2>&1; break; fi
+    [ -e "$certificate" ] || continue
+    name=$(basename "$certificate" .crt)
+    [ -e "/etc/ssl/certs/$name.pem" ] || { update-ca-certificates >/dev/null 2>&1; break; }
 done
 systemctl is-active --quiet ssh docker || systemctl start ssh docker || exit 1
 docker info >/dev/null || exit 1
@@ -36,26 +39,38 @@ systemctl list-units --failed --plain --no-legend | cut -d ' ' -f 1
 
 
 @functools.cache
-def _content_digest(path: Any) -> str:
+def _content_digest(path: Path) -> str:
     return digest.of_paths(path)
 
 
-def source_digest(path: Any) -> str:
-    """Digest of what a service serves or runs; built products are known by their stamp."""
+def source_digest(path: Path) -> str:
+    """Digest of what a service serves or runs; built products are known by the sources they were built from."""
     for product in (sources.MODELS, sources.NODE):
         if path == product.result:
-            return product.sources_digest()
+            # A bind mount follows the folder, not its name: one that was made anew needs a new container.
+            return digest.of_value([product.sources_digest(), path.stat().st_ino])
     return _content_digest(path)
 
 
 def common_flags(lab: Lab, place: Place) -> list[str]:
     """Network identity and the marks by which `down` finds its own."""
     return [
-        "--name", lab.container(place),
-        "--hostname", place.name, "--domainname", "lab",
-        "--network", lab.network, "--ip", lab.address(place), "--network-alias", f"{place.name}.lab",
-        "--label", f"{engine.LAB_LABEL}={lab.name}",
-        "--log-opt", "max-size=10m",
+        "--name",
+        lab.container(place),
+        "--hostname",
+        place.name,
+        "--domainname",
+        "lab",
+        "--network",
+        lab.network,
+        "--ip",
+        lab.address(place),
+        "--network-alias",
+        f"{place.name}.lab",
+        "--label",
+        f"{engine.LAB_LABEL}={lab.name}",
+        "--log-opt",
+        "max-size=10m",
     ]
 
 

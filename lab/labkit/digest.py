@@ -1,4 +1,5 @@
 """Digests that answer one question: is what was built still what the sources say?"""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,5 @@
 """The machine's Docker Engine, through its command line: some options the lab needs exist there only."""
+
 from __future__ import annotations
 
 import functools
@@ -25,6 +26,14 @@ def _prefix() -> tuple[str, ...]:
     if "permission denied" in probe.stderr.lower():
         return tuple(as_root(["docker"]))
     raise LabError(f"No Docker daemon answers; run lab/bootstrap.sh, which starts one.\n{tail(probe.stderr, 2)}")
+
+
+def answers() -> bool:
+    """Whether there is a daemon to talk to."""
+    try:
+        return bool(_prefix())
+    except LabError:
+        return False
 
 
 def docker_argv(*arguments: str) -> list[str]:

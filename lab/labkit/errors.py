@@ -1,4 +1,5 @@
 """The one exception of the lab: a sentence for a person, without a traceback."""
+
 from __future__ import annotations
 
 

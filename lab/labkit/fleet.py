@@ -1,4 +1,5 @@
 """The lab as a whole: up, down, status."""
+
 from __future__ import annotations
 
 import fcntl
@@ -85,7 +86,7 @@ def available(services: Sequence[Service]) -> list[Service]:
     """Services whose sources are in the checkout; the others are named and left out."""
     found = []
     for service in services:
-        missing = [here for here, _there in service.mounts if not any(here.glob("*.py" if paths.LAB in here.parents else "*"))]
+        missing = [here for here, _there in service.mounts if not (here.is_dir() and any(here.iterdir()))]
         if missing:
             say(service.name, f"skipped: nothing to serve in {missing[0].relative_to(paths.ROOT)}")
         else:
@@ -110,8 +111,12 @@ def up(lab: Lab, fresh: bool = False) -> None:
         image = engine.inspect("image", f"{images.RUNNER_REPOSITORY}:latest").get(f"{images.RUNNER_REPOSITORY}:latest")
         if image:
             registry.ensure_runner(lab, image["Id"])
-    say(f"lab {lab.name}", f"is up: {', '.join(f'{host.name} {lab.address(host)}' for host in HOSTS)} "
-        f"({time.monotonic() - begin:.1f}s)")
+        # What a changed recipe replaced, unless something still runs from it.
+        engine.docker("image", "prune", "--force", "--filter", f"label={engine.RECIPE_LABEL}")
+    say(
+        f"lab {lab.name}",
+        f"is up: {', '.join(f'{host.name} {lab.address(host)}' for host in HOSTS)} ({time.monotonic() - begin:.1f}s)",
+    )
 
 
 def _ensure_containers(lab: Lab, here: machine.Machine, apt: aptconf.AptSetup) -> None:
@@ -133,6 +138,9 @@ def _ensure_containers(lab: Lab, here: machine.Machine, apt: aptconf.AptSetup) -
 def down(lab: Lab) -> None:
     """Remove what this lab made, found by its label: containers, volumes, network."""
     begin = time.monotonic()
+    if not engine.answers():
+        say(f"lab {lab.name}", "is not up: no Docker daemon answers")
+        return
     with only_one():
         names = engine.names_of_lab("container", lab.name)
         # Hosts stop in order first, so that the containers inside them leave nothing behind in the cgroup tree.
@@ -165,7 +173,8 @@ def _state(lab: Lab, place: Place, running: bool) -> str:
     if not running:
         return "down"
     answers = (
-        containers.service_answers(lab, place) if isinstance(place, Service)
+        containers.service_answers(lab, place)
+        if isinstance(place, Service)
         else isinstance(place, Host) and containers.ssh_answers(lab, place, patience=0)
     )
     return "up" if answers else "no answer"

@@ -3,6 +3,7 @@
 Keys are made once per lab in build/lab/<lab> and survive a rebuilt container, so the controller's known_hosts is
 written before a host boots and stays true.
 """
+
 from __future__ import annotations
 
 import io

@@ -3,18 +3,19 @@
 An image carries its recipe's digest as a label and is rebuilt when the digest differs. The root file system stays in
 build/cache, so an engine that lost its images gets them back in seconds.
 """
+
 from __future__ import annotations
 
 import io
-import os
 import shlex
 import subprocess
 import tarfile
 import tempfile
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 from . import aptconf, digest, engine, paths
 from .command import as_root, attempt, run, tail
@@ -86,18 +87,18 @@ def overlay_tar(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def mmdebstrap_argv(recipe: Recipe, target: Path, sources: list[str], overlay: Path | None, apt_conf: Path) -> list[str]:
-    """The command that makes the root file system."""
+def mmdebstrap_argv(recipe: Recipe, target: Path, sources: list[str], scratch: Path) -> list[str]:
+    """The command that makes the root file system; the scratch folder holds apt.conf and perhaps overlay.tar."""
     argv = ["mmdebstrap", "--variant=minbase", "--quiet", f"--include={','.join(recipe.packages)}"]
     argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in recipe.path_exclude]
     argv += [f"--dpkgopt=path-include={pattern}" for pattern in recipe.path_include]
     # The tree is thrown away when interrupted, so dpkg need not sync each file to disk.
-    argv += ["--dpkgopt=force-unsafe-io", f"--aptopt={apt_conf}"]
+    argv += ["--dpkgopt=force-unsafe-io", f"--aptopt={scratch / 'apt.conf'}"]
     hooks = []
     if recipe.user:
         hooks.append(f'chroot "$1" useradd --create-home --shell /bin/bash {shlex.quote(recipe.user)}')
-    if overlay:
-        hooks.append(f"tar-in {shlex.quote(str(overlay))} /")
+    if recipe.overlay:
+        hooks.append(f"tar-in {shlex.quote(str(scratch / 'overlay.tar'))} /")
     # Each container gets its own identity and this machine's way of fetching when it is created.
     hooks.append('rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/apt/apt.conf.d/99mmdebstrap')
     hooks.append('if [ -e "$1/etc/machine-id" ]; then : > "$1/etc/machine-id"; fi')
@@ -111,20 +112,18 @@ def make_rootfs(recipe: Recipe, apt: aptconf.AptSetup) -> Path:
     if cached.exists():
         return cached
     paths.CACHE.mkdir(parents=True, exist_ok=True)
-    for outdated in paths.CACHE.glob(cached.name.removesuffix(f"{recipe.digest()}.tar.zst") + "????????????????.tar.zst"):
+    for outdated in paths.CACHE.glob(cached.name.replace(recipe.digest(), "?" * len(recipe.digest()))):
         outdated.unlink()
-    with tempfile.TemporaryDirectory(prefix="livepeer-lab-") as scratch:
-        apt_conf, overlay = Path(scratch, "apt.conf"), Path(scratch, "overlay.tar")
-        apt_conf.write_text(apt.settings, encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="livepeer-lab-") as name:
+        scratch = Path(name)
+        # mmdebstrap downloads as an unprivileged user, who must be able to read here.
+        scratch.chmod(0o755)
+        (scratch / "apt.conf").write_text(apt.settings, encoding="utf-8")
         if recipe.overlay:
-            overlay.write_bytes(overlay_tar(recipe.overlay_dir))
+            (scratch / "overlay.tar").write_bytes(overlay_tar(recipe.overlay_dir))
+        # Only a finished tree gets the name that counts.
         partial = cached.with_name(f".partial-{cached.name}")
-        argv = mmdebstrap_argv(
-            recipe, partial, aptconf.source_lines(apt.repos, recipe.suite), overlay if recipe.overlay else None, apt_conf
-        )
-        # mmdebstrap drops to an unprivileged user to download; it must be able to read the scratch folder.
-        os.chmod(scratch, 0o755)
-        run(as_root(argv))
+        run(as_root(mmdebstrap_argv(recipe, partial, aptconf.source_lines(apt.repos, recipe.suite), scratch)))
         partial.rename(cached)
     return cached
 

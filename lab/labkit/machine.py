@@ -3,6 +3,7 @@
 `look()` reads the machine, `host_flags()` decides. The decision is a pure function, so the tests cover machines we do
 not have: a laptop with cgroup v2, a CI machine that lacks a capability, an old and a new engine.
 """
+
 from __future__ import annotations
 
 import json
@@ -14,11 +15,46 @@ from .errors import LabError
 
 # Capabilities by number, as in linux/capability.h.
 CAPABILITIES = (
-    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
-    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
-    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
-    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
-    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
     "CHECKPOINT_RESTORE",
 )
 
@@ -29,9 +65,6 @@ INDISPENSABLE = ("SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_CHROOT", "SETFCAP")
 # fail on a machine that lacks one. 20.10 is known to fail and 26.1 to work; what lies between gets the explicit list.
 PRIVILEGED_TAKES_WHAT_IS_THERE = 26
 
-# Each systemd host uses a few inotify instances; the kernel's default of 128 for one user stops the lab at about 25 hosts.
-WANTED_INOTIFY_INSTANCES = 1024
-
 
 @dataclass(frozen=True)
 class Machine:
@@ -41,7 +74,6 @@ class Machine:
     cgroup_version: int
     rootless: bool
     missing_capabilities: tuple[str, ...]
-    inotify_instances: int
 
 
 def engine_major(version: str) -> int:
@@ -51,7 +83,7 @@ def engine_major(version: str) -> int:
 
 
 def missing_capabilities(bounding_set: str, last_capability: int) -> tuple[str, ...]:
-    """Names of the capabilities the kernel knows and this machine may not use, from the hex mask in /proc/self/status."""
+    """Names of the capabilities that the kernel knows and the hex mask of /proc/self/status withholds."""
     mask = int(bounding_set, 16)
     known = CAPABILITIES[: last_capability + 1]
     return tuple(name for number, name in enumerate(known) if not mask >> number & 1)
@@ -68,7 +100,6 @@ def look() -> Machine:
         cgroup_version=int(info.get("CgroupVersion") or 1),
         rootless=any("rootless" in option for option in info.get("SecurityOptions") or []),
         missing_capabilities=missing_capabilities(bounding_set, last),
-        inotify_instances=int(Path("/proc/sys/fs/inotify/max_user_instances").read_text(encoding="ascii")),
     )
 
 
@@ -82,15 +113,19 @@ def refuse_unfit(machine: Machine) -> None:
     lacking = [name for name in machine.missing_capabilities if name in INDISPENSABLE]
     if lacking:
         raise LabError(
-            f"This machine withholds the capabilities {', '.join(lacking)}, which systemd and Docker in a container need: "
-            "run the lab on a machine (or CI runner) that grants them."
+            f"This machine withholds the capabilities {', '.join(lacking)}, which systemd and Docker in a container "
+            "need: run the lab on a machine (or CI runner) that grants them."
         )
+
+
+def accepts_privileged(machine: Machine) -> bool:
+    """Whether `--privileged` works: nothing is withheld, or the engine makes do with what there is."""
+    return not machine.missing_capabilities or engine_major(machine.engine_version) >= PRIVILEGED_TAKES_WHAT_IS_THERE
 
 
 def privilege_flags(machine: Machine) -> list[str]:
     """All rights the machine can give, in the form its engine accepts."""
-    major = engine_major(machine.engine_version)
-    if not machine.missing_capabilities or major >= PRIVILEGED_TAKES_WHAT_IS_THERE:
+    if accepts_privileged(machine):
         return ["--privileged"]
     flags = ["--cap-add", "ALL"]
     for name in machine.missing_capabilities:
@@ -103,10 +138,11 @@ def privilege_flags(machine: Machine) -> list[str]:
 
 def cgroup_flags(machine: Machine) -> list[str]:
     """A cgroup tree systemd may manage."""
-    if machine.cgroup_version == 1:
-        # systemd finds its own v1 hierarchy only in the machine's tree.
-        return ["--cgroupns", "host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"]
-    return ["--cgroupns", "private"]
+    if machine.cgroup_version == 2 and accepts_privileged(machine):
+        return ["--cgroupns", "private"]
+    # On v1 systemd finds its own hierarchy only in the machine's tree; on v2 the own tree of an unprivileged container
+    # is read-only.
+    return ["--cgroupns", "host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"]
 
 
 def host_flags(machine: Machine) -> list[str]:
@@ -114,8 +150,11 @@ def host_flags(machine: Machine) -> list[str]:
     return [
         *privilege_flags(machine),
         *cgroup_flags(machine),
-        "--tmpfs", "/run",
-        "--tmpfs", "/run/lock",
+        "--tmpfs",
+        "/run",
+        "--tmpfs",
+        "/run/lock",
         # `docker import` of older engines refuses STOPSIGNAL, so it is said here; systemd then stops in order.
-        "--stop-signal", "SIGRTMIN+3",
+        "--stop-signal",
+        "SIGRTMIN+3",
     ]

@@ -1,4 +1,5 @@
 """Where things lie: the repository's sources, and build/ for everything made."""
+
 from __future__ import annotations
 
 from pathlib import Path

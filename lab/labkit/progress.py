@@ -1,4 +1,5 @@
 """Progress a person likes to read: one line per event, with the seconds since the start."""
+
 from __future__ import annotations
 
 import sys

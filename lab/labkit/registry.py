@@ -1,4 +1,5 @@
 """Fill a lab's registry with the runner images, so that hosts pull them under their true names."""
+
 from __future__ import annotations
 
 import http.client

@@ -2,6 +2,7 @@
 
 Each is built by its own program when its sources changed; a stamp beside the result remembers which.
 """
+
 from __future__ import annotations
 
 import sys
@@ -39,12 +40,22 @@ class Product:
 
 
 MODELS = Product(
-    "hub models", "writing the model repositories", paths.LAB / "hub" / "make_models.py", (str(paths.HUB_DATA),),
-    (paths.LAB / "hub",), paths.HUB_DATA, "*/*.meta.json",
+    "hub models",
+    "writing the model repositories",
+    paths.LAB / "hub" / "make_models.py",
+    (str(paths.HUB_DATA),),
+    (paths.LAB / "hub",),
+    paths.HUB_DATA,
+    "*/*.meta.json",
 )
 NODE = Product(
-    "node release", "packing the node stand-in", paths.LAB / "node" / "build.py", ("--out", str(paths.NODE_DATA)),
-    (paths.LAB / "node" / "build.py", paths.LAB / "node" / "livepeer_node"), paths.NODE_DATA, "*.tar.gz.sha256",
+    "node release",
+    "packing the node stand-in",
+    paths.LAB / "node" / "build.py",
+    ("--out", str(paths.NODE_DATA)),
+    (paths.LAB / "node" / "build.py", paths.LAB / "node" / "livepeer_node"),
+    paths.NODE_DATA,
+    "*.tar.gz.sha256",
 )
 
 

@@ -1,4 +1,5 @@
 """What a lab consists of: names, addresses and what runs where. Two labs of one shape share nothing but images."""
+
 from __future__ import annotations
 
 import os
@@ -51,23 +52,50 @@ class Host(Place):
 
 SERVICES = (
     Service(
-        "hub", 10, SERVICES_IMAGE, port=8080, ready_path="/_lab/stats",
-        command=("python3", "/opt/lab/hub/server.py", "--root", "/srv/hub", "--host", "0.0.0.0",
-                 "--port", "8080", "--lfs-port", "8081"),
+        "hub",
+        10,
+        SERVICES_IMAGE,
+        port=8080,
+        ready_path="/_lab/stats",
+        command=(
+            "python3",
+            "/opt/lab/hub/server.py",
+            "--root",
+            "/srv/hub",
+            "--host",
+            "0.0.0.0",
+            "--port",
+            "8080",
+            "--lfs-port",
+            "8081",
+        ),
         mounts=((paths.LAB / "hub", "/opt/lab/hub"), (paths.HUB_DATA, "/srv/hub")),
     ),
     Service(
-        "registry", 11, SERVICES_IMAGE, port=5000, ready_path="/v2/",
+        "registry",
+        11,
+        SERVICES_IMAGE,
+        port=5000,
+        ready_path="/v2/",
         command=("docker-registry", "serve", "/etc/docker/registry/lab.yml"),
-        data="/var/lib/docker-registry", published=True,
+        data="/var/lib/docker-registry",
+        published=True,
     ),
     Service(
-        "releases", 12, SERVICES_IMAGE, port=8000, ready_path="/go-livepeer/releases/download/",
+        "releases",
+        12,
+        SERVICES_IMAGE,
+        port=8000,
+        ready_path="/go-livepeer/releases/download/",
         command=("python3", "-m", "http.server", "8000", "--directory", "/srv/releases"),
         mounts=((paths.NODE_DATA, f"/srv/releases/go-livepeer/releases/download/v{NODE_VERSION}"),),
     ),
     Service(
-        "rpc", 13, SERVICES_IMAGE, port=8545, ready_path="",
+        "rpc",
+        13,
+        SERVICES_IMAGE,
+        port=8545,
+        ready_path="",
         command=("python3", "/opt/lab/rpc/server.py", "--host", "0.0.0.0", "--port", "8545"),
         mounts=((paths.LAB / "rpc", "/opt/lab/rpc"),),
     ),
