@@ -100,7 +100,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class DockerSocket:
-    """The three questions that a health check has for the Docker Engine."""
+    """The few questions that the collection has for the Docker Engine."""
 
     def __init__(self, path, timeout=10.0):
         self.path = path
@@ -119,6 +119,9 @@ class DockerSocket:
         if answer.status != 200:
             raise DockerError(f"the Docker Engine answers {answer.status} to {path}")
         return body
+
+    def version(self):
+        return json.loads(self._get("/version"))["Version"]
 
     def runners(self):
         """Every container that a node made, stopped ones included; the bare list lacks the ports of those."""
@@ -159,7 +162,10 @@ class Container:
         self.created = document.get("Created", "")
         self.tty = bool(config.get("Tty"))
         self.image = config.get("Image", "")
-        self.is_runner = (config.get("Labels") or {}).get("creator") == "ai-worker"
+        labels = config.get("Labels") or {}
+        self.is_runner = labels.get("creator") == "ai-worker"
+        # The service address of the node that made it.
+        self.creator_id = labels.get("creator_id", "")
         environment = dict(item.partition("=")[::2] for item in config.get("Env") or [])
         self.pipeline, self.model_id = environment.get("PIPELINE", ""), environment.get("MODEL_ID", "")
         self.ports = _published((document.get("HostConfig") or {}).get("PortBindings") or {})
