@@ -361,11 +361,26 @@ class HfSnapshot:
         self.params = module.params
         self.models_dir = self.params["models_dir"]
         self.ownership = Ownership(
-            number_of("owner", self.params["owner"], lambda name: pwd.getpwnam(name).pw_uid),
-            number_of("group", self.params["group"], lambda name: grp.getgrnam(name).gr_gid),
+            self.number_of("owner", lambda name: pwd.getpwnam(name).pw_uid),
+            self.number_of("group", lambda name: grp.getgrnam(name).gr_gid),
             mode_of(self.params["mode"]),
         )
         self.locks = []
+
+    def number_of(self, option, lookup):
+        """User or group number of a name, or of a number as text."""
+        name = self.params[option]
+        if name is None:
+            return -1
+        if name.isdigit():
+            return int(name)
+        try:
+            return lookup(name)
+        except KeyError:
+            # An earlier task of the same check run may have been about to create it.
+            if self.module.check_mode:
+                return -1
+            raise Refusal("input", f"{option} {name} does not exist on this host; create it first.") from None
 
     # state=present
 
@@ -610,18 +625,6 @@ class HfSnapshot:
     def unlock(self, claim=False):
         while self.locks:
             self.locks.pop().release(claim)
-
-
-def number_of(option, name, lookup):
-    """User or group number of a name, or of a number as text."""
-    if name is None:
-        return -1
-    if name.isdigit():
-        return int(name)
-    try:
-        return lookup(name)
-    except KeyError:
-        raise Refusal("input", f"{option} {name} does not exist on this host; create it first.") from None
 
 
 def mode_of(text):
