@@ -190,7 +190,7 @@ class HttpClient:
             opener = self._direct if LOOPBACK.match(parts.hostname or "") else self._opener
             with _open(opener, request, limit) as answer:
                 content = _read(answer, started + limit)
-                return Response(answer.status, answer.headers, content, url, time.monotonic() - started)
+                return Response(answer.status, answer.headers, content, answer.geturl(), time.monotonic() - started)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise _explain(error, url, limit) from error
 

@@ -9,22 +9,14 @@ import urllib.parse
 from decimal import Decimal, InvalidOperation
 
 from ansible_collections.livepeer.ai.plugins.module_utils._checks import FAILED, PASSED, UNKNOWN, make_check
+from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import RELEASES
 
+BYOC = 37
 # Capability numbers of go-livepeer; the pipeline's name is also its route.
 CAPABILITIES = {
-    27: "text-to-image",
-    28: "image-to-image",
-    29: "image-to-video",
-    30: "upscale",
-    31: "audio-to-text",
-    32: "segment-anything-2",
-    33: "llm",
-    34: "image-to-text",
-    35: "live-video-to-video",
-    36: "text-to-speech",
-    37: "byoc",
+    pipeline.capability: name for release in RELEASES.values() for name, pipeline in release.pipelines.items()
 }
-BYOC = 37
+CAPABILITIES[BYOC] = "byoc"
 WEI_PER_ETH = Decimal(10) ** 18
 # The node rounds a price to fit two 64-bit integers.
 PRICE_TOLERANCE = Decimal("0.001")
@@ -190,7 +182,7 @@ def judge_offers(expected, offers, source):
                 "(liveAICapReportInterval, 25 minutes unless set)."
             )
             if own
-            else "Check the service address from the gateway's side, and that it has a price: a gateway skips those without."
+            else "Check the service address from the gateway's side, and its price: a gateway skips those without."
         )
         return [make_check("capability", subject, FAILED, sentence, remedy=remedy)]
     offer = found[0]
@@ -297,7 +289,7 @@ def _temperature(warm):
 def _judge_price(subject, expected, offer, source):
     declared = _declared_wei(expected)
     if declared is None:
-        sentence = "The price is declared in {} and advertised in wei at the rate of the moment: they cannot be compared.".format(
+        sentence = "The price is declared in {} and advertised in wei, which cannot be compared.".format(
             expected["currency"]
         )
         return make_check(

@@ -268,7 +268,7 @@ from ansible_collections.livepeer.ai.plugins.module_utils._network import normal
 
 HARBOUR = "a quiet harbour at dawn"
 
-# Each pipeline: how the body is sent, the file it needs, what comes back, and the cheapest parameters that mean something.
+# Each pipeline: how the body is sent, the file it needs, what comes back, and cheap parameters that still mean much.
 PIPELINES = {
     "text-to-image": {
         "body": "json",

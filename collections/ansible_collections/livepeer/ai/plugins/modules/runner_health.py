@@ -315,7 +315,7 @@ class RunnerHealth:
         return [(container.url, container) for container in newest.values()]
 
     def container_behind(self, url):
-        """The container of an address on this host, None if there is none. Docker's silence is no fault of the runner."""
+        """The container of an address, None if there is none. Docker's silence is no fault of the runner."""
         try:
             if self.container_name:
                 return self.docker.inspect(self.container_name)
