@@ -12,7 +12,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from . import flags, log, tables
 from .settings import ConfigError, Settings
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], timing: Timin
         print(*filter(None, (error.text, flags.usage(PROGRAM))), sep="\n")
         return error.code
     except ConfigError as error:
-        return _end(lambda: log.fatal(f"Error parsing config: {error}"))
+        return _end(log.fatal, f"Error parsing config: {error}")
     log.set_verbosity(settings["v"])
     if settings["j"]:
         print(json.dumps(_description()))
@@ -64,9 +64,10 @@ def _description() -> dict:
     }
 
 
-def _end(action) -> int:
+def _end(action: Callable, *arguments: str) -> int:
+    """The status with which `action` ends the process; 0 when it just returns."""
     try:
-        action()
+        action(*arguments)
     except log.Exit as leaving:
         return leaving.code
     return 0

@@ -244,12 +244,16 @@ def entry_price(entry: Entry, base_price: str | None, base_pixels: str) -> Fract
     where = f"'{entry.model_id}' in pipeline '{entry.pipeline}'"
     pixels = entry.pixels_per_unit or parse_pixels(base_pixels)
     if entry.pixels_per_unit is not None and (entry.pixels_per_unit <= 0 or entry.pixels_per_unit.denominator != 1):
-        raise PriceError(f"'pixelsPerUnit' value specified for model {where} must be a valid positive integer, "
-                         f"provided {float(entry.pixels_per_unit):.2f}")
+        raise PriceError(
+            f"'pixelsPerUnit' value specified for model {where} must be a valid positive integer, "
+            f"provided {float(entry.pixels_per_unit):.2f}"
+        )
     if entry.price_per_unit is not None:
         if entry.price_per_unit < 0:
-            raise PriceError(f"'pricePerUnit' value specified for model {where} must be a valid positive number, "
-                             f"provided {float(entry.price_per_unit):.2f}")
+            raise PriceError(
+                f"'pricePerUnit' value specified for model {where} must be a valid positive number, "
+                f"provided {float(entry.price_per_unit):.2f}"
+            )
         price, currency = entry.price_per_unit, entry.currency
     else:
         price, currency = parse_price(base_price) if base_price is not None else (Fraction(0), "")

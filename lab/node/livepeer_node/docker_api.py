@@ -55,7 +55,9 @@ class DockerClient:
         self._timeout = timeout
         scheme = urllib.parse.urlsplit(self._host).scheme
         if scheme not in ("unix", "tcp", "http") or environment.get("DOCKER_TLS_VERIFY"):
-            raise DockerError(f"unable to parse docker host `{self._host}`: only unix:// and plain tcp:// are spoken here")
+            raise DockerError(
+                f"unable to parse docker host `{self._host}`: only unix:// and plain tcp:// are spoken here"
+            )
 
     # --- calls ---------------------------------------------------------------------------------------------------
     def image_exists(self, image: str) -> bool:

@@ -44,9 +44,7 @@ def _base_price(settings: Settings, pixels: Fraction) -> Fraction:
     try:
         price, currency = aimodels.parse_price(text)
     except PriceError as error:
-        raise PriceError(
-            f"-pricePerUnit must be a valid integer with an optional currency, provided {text}"
-        ) from error
+        raise PriceError(f"-pricePerUnit must be a valid integer with an optional currency, provided {text}") from error
     wei = _converted(price / pixels, currency)
     log.info(f"Price: {float(wei):.3f} wei per {'compute unit' if settings['aiWorker'] else 'pixel'}")
     return wei

@@ -26,9 +26,7 @@ def environment_name(flag: Flag) -> str:
 
 
 # dataDir and datadir share one name; upstream keeps the last in sorted order.
-_BY_ENVIRONMENT: dict[str, Flag] = {
-    environment_name(flag): flag for flag in sorted(flags.FLAGS, key=lambda f: f.name)
-}
+_BY_ENVIRONMENT: dict[str, Flag] = {environment_name(flag): flag for flag in sorted(flags.FLAGS, key=lambda f: f.name)}
 
 
 def read_value_or_file(text: str) -> str:
@@ -41,10 +39,10 @@ def read_value_or_file(text: str) -> str:
 
 
 class Settings:
-    """What the node was told. settings["orchSecret"] is the value; settings.given("orchSecret") whether anybody said so.
+    """What the node was told: settings["orchSecret"] is the value, settings.given(name) whether anybody gave it.
 
-    Durations are seconds (float). start-up code writes back what it worked out (httpAddr, cliAddr, dataDir …),
-    as the real node does.
+    Durations are seconds (float). The start-up writes back what it worked out (httpAddr, cliAddr, dataDir …), as the
+    real node does.
     """
 
     def __init__(self) -> None:

@@ -9,25 +9,31 @@ and log.panic() with 2. The order matters: it decides which of two faults is rep
 
 from __future__ import annotations
 
-import http.client
 import json
 import math
 import os
 import re
 import socket
 import sqlite3
-import ssl
 import threading
 import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from . import addresses, aimodels, cli, eth, gateway, gpus, log, orchestrator, pricing, tables
+from . import addresses, aimodels, availability, cli, eth, gateway, gpus, log, orchestrator, pricing, tables
 from .addresses import UrlError
 from .docker_api import DockerClient, DockerError
-from .node import AI_WORKER, GATEWAY, ORCHESTRATOR, ChainMismatch, Node, check_or_store_chain_id, default_address
-from .node import split_host_port
+from .node import (
+    AI_WORKER,
+    GATEWAY,
+    ORCHESTRATOR,
+    ChainMismatch,
+    Node,
+    check_or_store_chain_id,
+    default_address,
+    split_host_port,
+)
 from .settings import Settings, home_directory
 from .tls import TlsError
 from .worker import ImageOverrides, Panic, Timing, Worker, WorkerError, gpu_slots, remove_orphans
@@ -216,12 +222,16 @@ class Starter:
         if self._settings["orchestrator"]:
             pricing.set_orchestrator_prices(node)
             if not re.fullmatch(r"\+?[0-9]+", self._settings["ticketEV"]):
-                log.stop(f"-ticketEV must be a valid integer, but {self._settings['ticketEV']} provided. "
-                         "Restart the node with a different valid value for -ticketEV")
+                log.stop(
+                    f"-ticketEV must be a valid integer, but {self._settings['ticketEV']} provided. "
+                    "Restart the node with a different valid value for -ticketEV"
+                )
         if node.kind == GATEWAY:
             if self._settings["depositMultiplier"] <= 0:
-                log.panic(f"-depositMultiplier must be greater than 0, but {self._settings['depositMultiplier']} "
-                          "provided. Restart the node with a valid value for -depositMultiplier")
+                log.panic(
+                    f"-depositMultiplier must be greater than 0, but {self._settings['depositMultiplier']} "
+                    "provided. Restart the node with a valid value for -depositMultiplier"
+                )
             pricing.set_gateway_limits(node)
 
     # --- the models and their containers -------------------------------------------------------------------------
@@ -383,16 +393,20 @@ class Starter:
         if not node.service_uri and not settings["nodes"]:
             log.fatal("Empty service URI and no additional nodes specified; set -serviceAddr or -nodes")
         if not node.offchain and not addresses.is_public(node.service_uri):
-            log.warning("**Warning -serviceAddr is a not a public address or hostname; "
-                        "this is not recommended for onchain networks**")
+            log.warning(
+                "**Warning -serviceAddr is a not a public address or hostname; "
+                "this is not recommended for onchain networks**"
+            )
         # Without a port in the service URI the listener takes a random one (facts 1.6).
         port = urllib.parse.urlsplit(node.service_uri).port
         settings["httpAddr"] = default_address(settings["httpAddr"], "", str(port or ""))
         if settings["transcoder"] or settings["aiWorker"] or node.orch_secret:
             return
         if not settings["aiModels"]:
-            log.fatal("Running an orchestrator requires an -orchSecret for standalone mode or -transcoder for "
-                      "orchestrator+transcoder mode")
+            log.fatal(
+                "Running an orchestrator requires an -orchSecret for standalone mode or -transcoder for "
+                "orchestrator+transcoder mode"
+            )
         log.info("Running an orchestrator in AI External Container mode")
 
     def _service_uri(self) -> str:
@@ -489,10 +503,11 @@ class Starter:
 
     def _check_availability(self, node: Node) -> None:
         """Two seconds after the start the node must reach itself at its service address (facts 1.6)."""
-        if self._stopping.wait(self._timing.availability_delay) or answers(node.service_uri):
+        if self._stopping.wait(self._timing.availability_delay) or availability.answers(node.service_uri):
             return
-        log.info(f"Orchestrator not available at {node.service_uri} ({node.http_addr}) via grpc ping check; "
-                 "shutting down")
+        log.info(
+            f"Orchestrator not available at {node.service_uri} ({node.http_addr}) via grpc ping check; shutting down"
+        )
         log.info("Orchestrator server shut down")
         self._stopping.set()
 
@@ -525,24 +540,3 @@ def _leave(text: str, code: int) -> NoReturn:
 def _listen_text(address: str, error: Exception) -> str:
     reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
     return f"listen tcp {address}: bind: {reason}"
-
-
-def answers(service_uri: str, connect_seconds: float = 3, call_seconds: float = 8) -> bool:
-    """Whether something serves at the service address; stands in for the gRPC ping, without checking certificates."""
-    parts = urllib.parse.urlsplit(service_uri)
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(parts.netloc, timeout=connect_seconds, context=context)
-    else:
-        connection = http.client.HTTPConnection(parts.netloc, timeout=connect_seconds)
-    try:
-        connection.connect()
-        connection.sock.settimeout(call_seconds)
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException) as error:
-        log.error(f"Was not able to submit Ping: {error}")
-        return False
-    finally:
-        connection.close()

@@ -193,6 +193,7 @@ class Runner:
     version: dict = field(default_factory=dict)
     borrower: object | None = None  # who took it out of the pool
     returned: bool = False  # the borrower is done; the watcher puts the runner back
+    watched: bool = False  # a runner that nobody watches is never returned
     wake: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -281,7 +282,7 @@ class Worker:
 
     @contextlib.contextmanager
     def borrow(self, pipeline: str, model_id: str) -> Iterator[Lease]:
-        """A runner for one job. Blocks while a cold one starts (facts 3.9); raises InsufficientCapacity or WorkerError."""
+        """A runner for one job; raises InsufficientCapacity or WorkerError. Blocks while a cold one starts (facts 3.9)."""
         self._reserve(pipeline, model_id)
         lease = None
         try:
@@ -334,18 +335,35 @@ class Worker:
                 if (runner.pipeline, runner.model_id) == (pipeline, model_id):
                     break
             else:
-                # Optimization flags are for warm containers only (facts 2.3).
-                runner = self._create(pipeline, model_id, keep_warm=False, optimization_flags={})
+                runner = self._create_cold(pipeline, model_id)
             self._take_from_pool(runner, borrower)
             return runner
+
+    def _create_cold(self, pipeline: str, model_id: str) -> Runner:
+        """Optimization flags are for warm containers only (facts 2.3)."""
+        try:
+            return self._create(pipeline, model_id, keep_warm=False, optimization_flags={})
+        except DockerError as error:
+            raise WorkerError(str(error)) from error
 
     def _take_from_pool(self, runner: Runner, borrower: object) -> None:
         self._idle.pop(runner.name, None)
         runner.borrower, runner.returned = borrower, False
 
     def _give_back(self, runner: Runner, lease: Lease) -> None:
-        """Only the present borrower can end the loan: an IDLE runner may have been returned and lent again."""
-        if runner.borrower is lease:
+        """End the loan; an IDLE runner may have been returned and lent again, which only its new borrower can end.
+
+        Upstream's watcher does this at once. Ours may be slower than the next request, so the borrower does it
+        himself, except when a cold start holds the lock: then the watcher does, and the answer is not kept waiting.
+        """
+        if runner.borrower is not lease or not runner.watched:
+            return
+        if self._lock.acquire(blocking=False):
+            try:
+                self._return_to_pool(runner)
+            finally:
+                self._lock.release()
+        else:
             runner.returned = True
             runner.wake.set()
 
@@ -417,6 +435,7 @@ class Worker:
 
     # --- containers ----------------------------------------------------------------------------------------------
     def _create(self, pipeline: str, model_id: str, keep_warm: bool, optimization_flags: dict[str, str]) -> Runner:
+        """Create, start and await one container; its watcher lives as long as it does."""
         slot = self._allocate_slot()
         if pipeline not in tables.PIPELINES:
             # The port table is indexed with whatever passed the capability check (facts 2.2).
@@ -450,6 +469,7 @@ class Worker:
             self._take_from_pool(runner, _LOADING)
         watcher = threading.Thread(target=self._watch, args=(runner,), daemon=True, name=f"watch {name}")
         self._watchers.append(watcher)
+        runner.watched = True
         watcher.start()
         return runner
 
@@ -587,21 +607,26 @@ class Worker:
     # --- the watcher (facts 3.5) ---------------------------------------------------------------------------------
     def _watch(self, runner: Runner) -> None:
         log.slog("INFO", "Watching container", container=runner.name)
-        watch = _Watch(runner, self._timing)
+        try:
+            self._watch_until_failed(runner)
+        except Panic as error:
+            # The real watcher recovers from this panic and is gone: the container stays, unwatched.
+            log.slog("ERROR", "Panic in container watch routine", container=runner.name, panic=error)
+            return
+        finally:
+            runner.watched = False
+        with contextlib.suppress(WorkerError):  # said by _destroy; the slot stays taken, as upstream's does
+            self._end_of_watch(runner)
+
+    def _watch_until_failed(self, runner: Runner) -> None:
+        watch = _Watch(self._timing.watch)
         while not self._stopping.is_set() and watch.failures < MAX_HEALTH_FAILURES:
-            due = runner.wake.wait(max(0.0, watch.next_check - time.monotonic()))
+            woken = runner.wake.wait(max(0.0, watch.next_check - time.monotonic()))
             runner.wake.clear()
             if runner.borrower is not None and runner.returned:
                 self._return_to_pool(runner)
-            elif not due and not self._stopping.is_set():
-                try:
-                    self._check(runner, watch)
-                except Panic as error:
-                    # The real watcher recovers from this panic and is gone: the container stays, unwatched.
-                    log.slog("ERROR", "Panic in container watch routine", container=runner.name, panic=error)
-                    return
-        with contextlib.suppress(WorkerError):  # said by _destroy; the slot stays taken, as upstream's does
-            self._end_of_watch(runner)
+            elif not woken:
+                self._check(runner, watch)
 
     def _check(self, runner: Runner, watch: _Watch) -> None:
         watch.next_check = max(watch.next_check + self._timing.watch, time.monotonic())
@@ -613,8 +638,12 @@ class Worker:
             return
         if status != 200:
             watch.failures += 1
-            log.slog("ERROR", "Container health check failed with HTTP status code", container=runner.name,
-                     status_code=status)
+            log.slog(
+                "ERROR",
+                "Container health check failed with HTTP status code",
+                container=runner.name,
+                status_code=status,
+            )
         elif state == "IDLE" and runner.borrower is not None:
             log.slog("INFO", "Container is idle, returning to pool", container=runner.name)
             self._return_to_pool(runner)
@@ -660,18 +689,13 @@ class Worker:
             log.slog("ERROR", "Error restarting warm container", container=runner.name, error=error)
 
 
-@dataclass
 class _Watch:
     """What a watcher remembers between two checks."""
 
-    runner: Runner
-    timing: Timing
-    failures: int = 0
-    loading_since: float | None = None
-    next_check: float = 0
-
-    def __post_init__(self) -> None:
-        self.next_check = time.monotonic() + self.timing.watch
+    def __init__(self, interval: float) -> None:
+        self.failures = 0
+        self.loading_since: float | None = None
+        self.next_check = time.monotonic() + interval
 
 
 def _device_requests(gpu: str) -> list[dict] | None:

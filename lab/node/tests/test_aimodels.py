@@ -26,13 +26,29 @@ def refusal(text):
 
 def test_every_key():
     entry = one(
-        url="http://h:8000", token="t", warm=True, capacity=3, gateway="0xAb", currency="USD",
-        price_per_unit=0.18, pixels_per_unit=1000, optimization_flags={"SFAST": True, "X": "y", "N": None},
+        url="http://h:8000",
+        token="t",
+        warm=True,
+        capacity=3,
+        gateway="0xAb",
+        currency="USD",
+        price_per_unit=0.18,
+        pixels_per_unit=1000,
+        optimization_flags={"SFAST": True, "X": "y", "N": None},
     )
     assert entry == Entry(
-        "upscale", "a/b", "http://h:8000", "t", True, 3, {"SFAST": "true", "X": "y", "N": "false"}, "0xAb",
-        Fraction("0.18"), Fraction(1000), "USD",
-    )  # fmt: skip
+        "upscale",
+        "a/b",
+        "http://h:8000",
+        "t",
+        True,
+        3,
+        {"SFAST": "true", "X": "y", "N": "false"},
+        "0xAb",
+        Fraction("0.18"),
+        Fraction(1000),
+        "USD",
+    )
 
 
 def test_defaults():
@@ -116,12 +132,25 @@ def test_a_file_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("name", "capability"),
     [
-        ("text-to-image", 27), ("image-to-image", 28), ("image-to-video", 29), ("upscale", 30), ("audio-to-text", 31),
-        ("segment-anything-2", 32), ("llm", 33), ("image-to-text", 34), ("live-video-to-video", 35),
-        ("text-to-speech", 36), ("Text-to-image", 27), ("text to image", 27), ("H.264", 0),
-        ("", None), ("byoc", None), ("TEXT-TO-IMAGE", None), ("text_to_image", None),
+        ("text-to-image", 27),
+        ("image-to-image", 28),
+        ("image-to-video", 29),
+        ("upscale", 30),
+        ("audio-to-text", 31),
+        ("segment-anything-2", 32),
+        ("llm", 33),
+        ("image-to-text", 34),
+        ("live-video-to-video", 35),
+        ("text-to-speech", 36),
+        ("Text-to-image", 27),
+        ("text to image", 27),
+        ("H.264", 0),
+        ("", None),
+        ("byoc", None),
+        ("TEXT-TO-IMAGE", None),
+        ("text_to_image", None),
     ],
-)  # fmt: skip
+)
 def test_pipeline_names(name, capability):
     assert aimodels.capability_of(name) == capability
 

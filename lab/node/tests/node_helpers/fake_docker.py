@@ -211,7 +211,7 @@ class FakeDocker:
         if name in self.names:
             return 409, {"message": f'Conflict. The container name "/{name}" is already in use'}
         if not config["HostConfig"]["Mounts"][0]["Source"].startswith("/"):
-            return 400, {"message": "invalid mount config for type \"bind\": mount path must be absolute"}
+            return 400, {"message": 'invalid mount config for type "bind": mount path must be absolute'}
         return 201, {"Id": self._add(name, config), "Warnings": []}
 
     def _pull(self, image: str) -> tuple[int, object]:
