@@ -6,9 +6,9 @@
 
 The host is asked first. Only if it has no record that answers the request does anybody talk to the Hub.
 
-The module works for one progress_interval at a time and is called until it has finished. So nothing stays behind on a host
-when the controller goes away, no file holds the token (Ansible's async would write the arguments to one), and become,
-SSH and every other way to a host work as they do for any module.
+The module works for one progress_interval at a time and is called until it has finished. So nothing stays behind on a
+host when the controller goes away, no file holds the token (Ansible's async would write the arguments to one), and
+become, SSH and every other way to a host work as they do for any module.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from ansible.utils.display import Display
 
 from ansible_collections.livepeer.ai.plugins.module_utils._hf_args import (
     ARGUMENT_SPEC,
-    CONTROLLER_OPTIONS,
     MUTUALLY_EXCLUSIVE,
 )
 from ansible_collections.livepeer.ai.plugins.module_utils._hf_errors import HubError, amount
@@ -36,7 +35,16 @@ from ansible_collections.livepeer.ai.plugins.plugin_utils._hf_resolve import Res
 MODULE = "livepeer.ai.hf_snapshot"
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 # What the module tells the action and nobody else.
-BETWEEN_HALVES = ("finished", "unresolved", "history", "retry_in", "problem", "bytes_left", "bytes_total", "files_to_fetch")
+BETWEEN_HALVES = (
+    "finished",
+    "unresolved",
+    "history",
+    "retry_in",
+    "problem",
+    "bytes_left",
+    "bytes_total",
+    "files_to_fetch",
+)
 
 display = Display()
 
@@ -65,7 +73,7 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg=str(error), error=error.kind)
         except RuleError as error:
             result.update(failed=True, msg=str(error), error="rule")
-        public = {name: value for name, value in self.options.items() if value is not None}
+        public = {name: value for name, value in self.options.items() if value is not None and name != "_controller"}
         result["invocation"] = {"module_args": public | ({"token": HIDDEN} if "token" in public else {})}
         return result
 
@@ -78,7 +86,7 @@ class ActionModule(ActionBase):
         told = self.call()
         if told.get("unresolved"):
             manifests = self.resolve([want for want in needed if want.model_id in told["unresolved"]])
-            told = self.call(_manifests=manifests)
+            told = self.call(manifests)
         else:
             manifests = {}
         if self._task.check_mode:
@@ -92,8 +100,8 @@ class ActionModule(ActionBase):
         options = self.options
         if not options["pipeline"] and not options["allow_patterns"]:
             raise RuleError(
-                f"Neither pipeline nor allow_patterns is set for {options['model_id']}, so it is unknown which files are "
-                "needed; set pipeline, or allow_patterns: ['*'] for all of them."
+                f"Neither pipeline nor allow_patterns is set for {options['model_id']}, so it is unknown which files "
+                "are needed; set pipeline, or allow_patterns: ['*'] for all of them."
             )
         return wants(
             options["model_id"],
@@ -110,7 +118,7 @@ class ActionModule(ActionBase):
             token = self.read_token_file(options["token_file"])
         token = (token or "").strip()
         if any(character.isspace() or not character.isprintable() for character in token):
-            raise Stop(self.failure("input", "token has blanks or line breaks inside; give the token and nothing else."))
+            raise Stop(self.failure("input", "token has blanks or line breaks inside; give the token alone."))
         return token or None
 
     def read_token_file(self, name):
@@ -118,7 +126,8 @@ class ActionModule(ActionBase):
         try:
             text = self._loader.get_text_file_contents(self._loader.path_dwim(path))
         except AnsibleError as exc:
-            raise Stop(self.failure("input", f"token_file {name} cannot be read on the controller; check the path.")) from exc
+            text = f"token_file {name} cannot be read on the controller; check the path."
+            raise Stop(self.failure("input", text)) from exc
         if not text.strip():
             raise Stop(self.failure("input", f"token_file {name} is empty; put the access token into it."))
         return text
@@ -143,13 +152,20 @@ class ActionModule(ActionBase):
 
     # The host
 
-    def call(self, **internal):
+    def call(self, manifests=None, history=None, **changed):
         """Run the module once; whatever is wrong ends the task."""
-        arguments = {k: v for k, v in self.options.items() if v is not None and k not in CONTROLLER_OPTIONS}
-        arguments.update(internal, _run=self.run_name, _holder=holder())
-        arguments.pop("token", None)
+        arguments = {name: value for name, value in self.options.items() if value is not None}
+        arguments.update(changed)
+        for name in ("token", "token_file"):
+            arguments.pop(name, None)
         if self.token:
             arguments["token"] = self.token
+        arguments["_controller"] = {
+            "manifests": manifests or {},
+            "history": history or {},
+            "run": self.run_name,
+            "holder": holder(),
+        }
         told = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=self.task_vars)
         told.pop("invocation", None)
         if told.get("failed") or told.get("unreachable"):
@@ -168,7 +184,7 @@ class ActionModule(ActionBase):
                 time.sleep(told["retry_in"])
             # What was there was checked in the first call; what comes is checked as it comes.
             verify = "quick" if self.options["verify"] == "full" else self.options["verify"]
-            told = self.call(_manifests=manifests, _history=told["history"], verify=verify, refresh=False)
+            told = self.call(manifests, told["history"], verify=verify, refresh=False)
             fetched += told["bytes_fetched"]
         return {**first, "bytes_fetched": fetched}
 
@@ -180,22 +196,24 @@ class ActionModule(ActionBase):
     def announce(self, told):
         if told["bytes_to_fetch"]:
             self.say(
-                f"{self.options['model_id']} | would fetch {told['files_to_fetch']} files, {told['bytes_to_fetch']} bytes "
-                f"({amount(told['bytes_to_fetch'])})"
+                f"{self.options['model_id']} | would fetch {told['files_to_fetch']} files, {told['bytes_to_fetch']} "
+                f"bytes ({amount(told['bytes_to_fetch'])})"
             )
 
     def show_progress(self, told, began, elapsed):
         total, left = told["bytes_total"], told["bytes_left"]
         rate = (began - left) / elapsed if elapsed > 0 else 0
-        line = (
-            f"{self.options['model_id']} | {amount(total - left)} of {amount(total)} ({100 * (total - left) // max(1, total)} %)"
-            f" | {amount(int(rate))}/s | {duration(left / rate) if rate > 0 else 'unknown time'} left"
-        )
+        parts = [
+            self.options["model_id"],
+            f"{amount(total - left)} of {amount(total)} ({100 * (total - left) // max(1, total)} %)",
+            f"{amount(int(rate))}/s",
+            f"{duration(left / rate) if rate > 0 else 'unknown time'} left",
+        ]
         if told["problem"]:
-            line += f" | {told['problem']}"
+            parts.append(told["problem"])
         if told["retry_in"] >= 1:
-            line += f" | next attempt in {duration(told['retry_in'])}"
-        self.say(line)
+            parts.append(f"next attempt in {duration(told['retry_in'])}")
+        self.say(" | ".join(parts))
 
     def failure(self, kind, sentence):
         return {"failed": True, "msg": sentence, "error": kind}

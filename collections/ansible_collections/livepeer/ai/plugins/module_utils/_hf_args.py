@@ -4,7 +4,7 @@
 
 # Private to the collection: may change in any release.
 
-"""The options of livepeer.ai.hf_snapshot, for its two halves: the action on the controller and the module on the host."""
+"""The options of livepeer.ai.hf_snapshot, for both of its halves: the action and the module."""
 
 from __future__ import annotations
 
@@ -32,20 +32,9 @@ ARGUMENT_SPEC = {
     "max_wait": {"type": "int", "default": 600},
     "disk_margin": {"type": "int", "default": 10},
     "progress_interval": {"type": "int", "default": 20},
+    # What the action tells the module, in the keys manifests, history, run and holder.
+    "_controller": {"type": "dict"},
 }
 
-# What the action tells the module beside the user's options.
-INTERNAL_SPEC = {
-    # {model_id: manifest} as resolved on the controller; without it the host answers from its records.
-    "_manifests": {"type": "dict", "default": {}},
-    # What earlier calls of this task learnt about failing files.
-    "_history": {"type": "dict", "default": {}},
-    # The name of this task's run and who started it, for the lock.
-    "_run": {"type": "str", "default": "direct"},
-    "_holder": {"type": "str", "default": "another Ansible run"},
-}
-
-# Options that only the controller uses, or that must not be repeated in every call.
-CONTROLLER_OPTIONS = ("token_file",)
 
 MUTUALLY_EXCLUSIVE = [("token", "token_file")]

@@ -325,8 +325,8 @@ def size_of(paths):
     """Bytes in regular files, each file once however many links it has."""
     seen = {}
     for top in paths:
-        inside = [os.path.join(b, n) for b, _dirs, names in os.walk(top) for n in names] if os.path.isdir(top) else [top]
-        for path in inside:
+        below = [os.path.join(base, name) for base, _dirs, names in os.walk(top) for name in names]
+        for path in below if os.path.isdir(top) else [top]:
             found = os.lstat(path)
             if stat.S_ISREG(found.st_mode):
                 seen[found.st_ino] = found.st_size

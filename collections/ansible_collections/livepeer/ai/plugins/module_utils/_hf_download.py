@@ -202,7 +202,7 @@ class Downloader:
         return self._finish(transfer, hasher)
 
     def _receive(self, transfer, start):
-        """Append what is missing. The hash runs along only from the first byte on; a resumed file is read again at its end."""
+        """Append what is missing. The hash runs along from the first byte on; a resumed file is read once more."""
         if transfer.size == 0:
             with open(transfer.partial, "wb"):
                 return None, True

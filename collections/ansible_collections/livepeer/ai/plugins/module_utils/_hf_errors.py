@@ -17,14 +17,16 @@ SENTENCES = {
         "{model_id} is gated or private and no token was given; accept its licence at {endpoint}/{model_id} and "
         "set token or token_file."
     ),
-    "bad_token": "{endpoint} does not accept the token for {model_id}; it is mistyped, expired or revoked: make a new one.",
+    "bad_token": (
+        "{endpoint} does not accept the token for {model_id}; it is mistyped, expired or revoked: make a new one."
+    ),
     "licence": (
-        "The token's account has no access to {model_id}; open {endpoint}/{model_id} with that account, accept the licence "
-        "(or ask its owner), and run again."
+        "The token's account has no access to {model_id}; open {endpoint}/{model_id} with that account, accept the "
+        "licence (or ask its owner), and run again."
     ),
     "no_repository": (
-        "{endpoint} has no model {model_id} (or it is private and the token's account cannot see it); check the spelling "
-        "of model_id."
+        "{endpoint} has no model {model_id} (or it is private and the token's account cannot see it); check the "
+        "spelling of model_id."
     ),
     "no_revision": "{model_id} has no revision {revision}; use main, a tag, or a full commit of 40 hex digits.",
     "no_file": (
@@ -32,28 +34,31 @@ SENTENCES = {
         "run again with refresh set to true."
     ),
     "rate_limit": (
-        "{endpoint} limits the rate of requests and asks to wait {seconds} s, more than max_wait allows; wait, or set a "
-        "token (its limits are higher), or raise max_wait."
+        "{endpoint} limits the rate of requests and asks to wait {seconds} s, more than max_wait allows; wait, or set "
+        "a token (its limits are higher), or raise max_wait."
     ),
     "still_limited": (
-        "{endpoint} still limits the rate of requests for {model_id} after {attempts} attempts; wait, or set a token (its "
-        "limits are higher)."
+        "{endpoint} still limits the rate of requests for {model_id} after {attempts} attempts; wait, or set a token "
+        "(its limits are higher)."
     ),
     "unreachable": "{endpoint} cannot be reached for {model_id}: {detail}; check the network, the proxy and endpoint.",
     "server_error": "{endpoint} keeps failing for {model_id}: {detail}; try again later.",
     "transfer": (
-        "Gave up on {path} of {model_id} after {attempts} attempts without a byte: {detail}; what has arrived is kept and "
-        "the next run resumes there."
+        "Gave up on {path} of {model_id} after {attempts} attempts without a byte: {detail}; what has arrived is kept "
+        "and the next run resumes there."
     ),
     "digest": (
         "{path} of {model_id} arrived twice with the wrong content ({algorithm} {found} instead of {digest}) and was "
         "deleted; something between this host and {endpoint} alters data: check proxy and mirror."
     ),
     "refused": "{endpoint} refuses {path} of {model_id}: {detail}.",
-    "plain_redirect": "{endpoint} sends {path} of {model_id} on to an address without TLS ({detail}); this is not followed.",
+    "plain_redirect": (
+        "{endpoint} sends {path} of {model_id} on to an address without TLS ({detail}), which is not followed; correct "
+        "endpoint or the mirror behind it."
+    ),
     "certificate": (
-        "The certificate of {endpoint} is not trusted ({detail}); install its authority on this machine (SSL_CERT_FILE), "
-        "or correct endpoint."
+        "The certificate of {endpoint} is not trusted ({detail}); install its authority on this machine "
+        "(SSL_CERT_FILE), or correct endpoint."
     ),
     "unexpected": "{endpoint} gave an answer for {model_id} that is not understood: {detail}.",
 }

@@ -42,8 +42,8 @@ class RepositoryLock:
                 self.descriptor = None
                 raise LockHeld(
                     f"{self.model_id} is being changed by {told.get('holder', 'another process')} (process "
-                    f"{told.get('pid', 'unknown')} on this host, since {told.get('since', 'an unknown time')}); wait for "
-                    "it to finish or stop it, then run again."
+                    f"{told.get('pid', 'unknown')} on this host, since {told.get('since', 'an unknown time')}); wait "
+                    "for it to finish or stop it, then run again."
                 )
             time.sleep(0.5)
         self._write(None)

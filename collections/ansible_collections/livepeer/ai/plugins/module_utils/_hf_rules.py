@@ -7,7 +7,8 @@
 """Which repositories and which of their files a pipeline's runner reads.
 
 The runner never says what it needs: it opens files until one is missing. So the rules are kept here as data, one per
-family of loaders, and are applied to the repository's own file list, which makes them hold for models nobody has heard of.
+family of loaders, and are applied to the repository's own file list, which makes them hold for models nobody has heard
+of.
 """
 
 from __future__ import annotations
@@ -88,10 +89,12 @@ FLAT_RULES = {
     "vae": {"required": (("config.json",),), "bin": True},
 }
 
-# Small files that a loader may open beside weights. Everything else in a repository is for people or for other frameworks.
+# Small files that a loader may open beside weights. Everything else in a repository is for people or for other
+# frameworks.
 SIDE_SUFFIXES = (".json", ".txt", ".model", ".jinja")
 
-# The only names under which PyTorch loaders look for pickled weights; openvino_model.bin, training_args.bin are not read.
+# The only names under which PyTorch loaders look for pickled weights; openvino_model.bin, training_args.bin are not
+# read.
 BIN_STEMS = ("pytorch_model", "diffusion_pytorch_model")
 
 WEIGHT_NAME = re.compile(
@@ -211,8 +214,8 @@ def pick_diffusers(model_id, paths, model_index, required_class=None):
     """model_index.json and the files of each component it names."""
     if "model_index.json" not in paths or model_index is None:
         raise RuleError(
-            f"{model_id} has no model_index.json, so it is not a diffusers repository (a single-file checkpoint, a LoRA "
-            "and GGUF cannot be loaded by this pipeline); choose another model, or name files with allow_patterns."
+            f"{model_id} has no model_index.json, so it is not a diffusers repository (a single-file checkpoint, a "
+            "LoRA and GGUF cannot be loaded by this pipeline); choose another model, or name files with allow_patterns."
         )
     class_name = model_index.get("_class_name")
     if not isinstance(class_name, str):
@@ -243,8 +246,8 @@ def component_folders(model_id, paths, model_index):
         folders[component] = [name for name in names if "/" not in name]
         if not folders[component]:
             raise RuleError(
-                f"model_index.json of {model_id} names the component {component}, but the repository has no file for it; "
-                "the runner could not load the model."
+                f"model_index.json of {model_id} names the component {component}, but the repository has no file for "
+                "it; the runner could not load the model."
             )
     return folders
 
@@ -269,8 +272,9 @@ def wanted_weights(allow_bin):
 def explain_other_weights(names):
     if any(name.startswith("vocabulary.") for name in names) and "model.bin" in names:
         return (
-            " (it is a CTranslate2 repository, which only a runner with BACKEND=faster-whisper reads; if you run that, set "
-            "allow_patterns to config.json, preprocessor_config.json, model.bin, tokenizer.json and vocabulary.*)"
+            " (it is a CTranslate2 repository, which only a runner with BACKEND=faster-whisper reads; if you run "
+            "that, set allow_patterns to config.json, preprocessor_config.json, model.bin, tokenizer.json and "
+            "vocabulary.*)"
         )
     found = sorted({"*." + name.rsplit(".", 1)[-1] for name in names if not name.endswith(SIDE_SUFFIXES + (".md",))})
     return f" (only {', '.join(found)})" if found else ""

@@ -50,14 +50,14 @@ def reference_problems(repository):
     if is_commit(reference):
         return []
     if is_commit(reference.strip()):
-        return [Problem("refs/main", "refs", "refs/main has a newline or blanks around the commit; loaders take them as part.")]
+        return [Problem("refs/main", "refs", "refs/main has a newline or blanks around the commit; loaders keep them.")]
     return [Problem("refs/main", "refs", "refs/main does not hold a commit of 40 hex digits.")]
 
 
 def snapshot_problems(repository, commit, full):
     root = repository.snapshot(commit)
     if not os.path.isdir(root):
-        return [Problem(f"snapshots/{commit}", "missing", f"The snapshot {commit} that refs/main names does not exist.")]
+        return [Problem("refs/main", "missing", f"refs/main names the snapshot {commit}, which does not exist.")]
     files = expected_files(repository, commit)
     found, sound = [], []
     for file in files:
@@ -99,7 +99,7 @@ def file_problem(repository, commit, file):
         return Problem(path, "dangling", f"{path} is a link to {os.readlink(link)}, which does not exist.")
     real = os.path.realpath(link)
     if not real.startswith(os.path.realpath(repository.models_dir) + os.sep):
-        return Problem(path, "outside", f"{path} leads to {real}, which a container that mounts the models does not see.")
+        return Problem(path, "outside", f"{path} leads to {real}, which no container sees: it has only the models.")
     if not os.path.isfile(real):
         return Problem(path, "missing", f"{path} is not a file.")
     size = os.path.getsize(real)
@@ -114,11 +114,12 @@ def file_problem(repository, commit, file):
 def digest_problems(repository, commit, files):
     checkable = [file for file in files if file["algorithm"]]
     jobs = [(os.path.realpath(repository.link(commit, file["path"])), file["algorithm"]) for file in checkable]
-    return [
-        Problem(file["path"], "digest", f"{file['path']} has the {file['algorithm']} {found} instead of {file['digest']}.")
-        for file, found in zip(checkable, digests_of(jobs))
-        if found != file["digest"]
-    ]
+    problems = []
+    for file, found in zip(checkable, digests_of(jobs)):
+        if found != file["digest"]:
+            sentence = f"{file['path']} has the {file['algorithm']} {found} instead of {file['digest']}."
+            problems.append(Problem(file["path"], "digest", sentence))
+    return problems
 
 
 def leftovers(repository):

@@ -12,17 +12,17 @@ short_description: Keep a Hugging Face model complete and verified on a host
 version_added: "0.1.0"
 author: "livepeer.ai contributors (@livepeer-ai)"
 description:
-  - Puts the files that a Livepeer AI runner needs of a model, and of the companion repositories its pipeline needs, into the
-    cache layout that the runner reads.
-  - The Hub is asked on the controller, once per model for all hosts of a run. Hosts receive an exact list (commit, files,
-    sizes, digests), fetch the files themselves, and check the digest of each.
+  - Puts the files that a Livepeer AI runner needs of a model, and of the companion repositories its pipeline needs,
+    into the cache layout that the runner reads.
+  - The Hub is asked on the controller, once per model for all hosts of a run. Hosts receive an exact list (commit,
+    files, sizes, digests), fetch the files themselves, and check the digest of each.
   - What was fetched is recorded on the host. A later run that finds the record and the files in order asks nobody.
-  - A new snapshot appears in one step when all its files are there and verified, so an interrupted run leaves nothing that
-    looks complete. What had arrived is kept, and the next run resumes there.
+  - A new snapshot appears in one step when all its files are there and verified, so an interrupted run leaves nothing
+    that looks complete. What had arrived is kept, and the next run resumes there.
 notes:
   - The controller needs the Python package C(huggingface_hub). Hosts need only Python 3.9.
-  - The Hub gets one request per repository for the file list, one more for C(model_index.json) if the model is a diffusers
-    model, or for access to a gated model of another kind. Both are shared by all hosts of a run.
+  - The Hub gets one request per repository for the file list, one more for C(model_index.json) if the model is a
+    diffusers model, or for access to a gated model of another kind. Both are shared by all hosts of a run.
   - While it downloads, a line with host, model, amount, rate and time left appears every O(progress_interval) seconds.
   - The token is passed to the host as a module argument, is used in the memory of that module only, and is sent to no
     authority but that of O(endpoint).
@@ -163,6 +163,12 @@ options:
       - Seconds between two progress lines. The host works for this long at a time.
     type: int
     default: 20
+  _controller:
+    description:
+      - What the action on the controller tells the module (resolved file lists, the name of the run, what earlier
+        calls learnt).
+      - Not for playbooks.
+    type: dict
 seealso:
   - module: livepeer.ai.hf_snapshot_info
 """
@@ -205,7 +211,7 @@ actions:
   returned: success
   type: list
   elements: str
-  sample: ["fetch 17 files (6941210042 bytes) of SG161222/RealVisXL_V4.0_Lightning at 49740684ab2d8f4f5dcf6c644df2b33388a8ba85"]
+  sample: ["fetch 1 files (518 bytes) of openai/clip-vit-base-patch32 at 3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"]
 bytes_fetched:
   description: Bytes that came over the network in this run. Retried bytes count.
   returned: success
@@ -234,7 +240,7 @@ path:
   description: Directory of the snapshot.
   returned: O(state=present)
   type: str
-  sample: /var/lib/livepeer/models/models--SG161222--RealVisXL_V4.0_Lightning/snapshots/49740684ab2d8f4f5dcf6c644df2b33388a8ba85
+  sample: /var/lib/livepeer/models/models--stabilityai--sd-turbo/snapshots/b261bac6fd2cf515557d5d0707481eafa0485ec2
 repositories:
   description: The model's own repository and its companions.
   returned: O(state=present)
@@ -274,7 +280,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.livepeer.ai.plugins.module_utils._hf_args import (
     ARGUMENT_SPEC,
-    INTERNAL_SPEC,
     MUTUALLY_EXCLUSIVE,
 )
 from ansible_collections.livepeer.ai.plugins.module_utils._hf_cache import (
@@ -335,7 +340,8 @@ class Task:
         where = f"{self.model_id} at {self.manifest['commit']}"
         told = []
         if self.damaged:
-            told.append(f"replace {', '.join(sorted(f['path'] for f in self.damaged))} of {where}, damaged on this host")
+            names = ", ".join(sorted(file["path"] for file in self.damaged))
+            told.append(f"replace {names} of {where}, damaged on this host")
         if self.missing:
             told.append(f"fetch {len(self.missing)} files ({self.bytes_missing()} bytes) of {where}")
         if self.adopted:
@@ -365,6 +371,12 @@ class HfSnapshot:
             self.number_of("group", lambda name: grp.getgrnam(name).gr_gid),
             mode_of(self.params["mode"]),
         )
+        # Without the controller's half the module still works from its records.
+        told = self.params["_controller"] or {}
+        self.manifests = told.get("manifests") or {}
+        self.history = told.get("history") or {}
+        self.run = told.get("run") or "direct"
+        self.holder = told.get("holder") or "another Ansible run"
         self.locks = []
 
     def number_of(self, option, lookup):
@@ -414,7 +426,7 @@ class HfSnapshot:
         tasks, unresolved = [], []
         for want in needed:
             repository = Repository(self.models_dir, want.model_id)
-            manifest = self.params["_manifests"].get(want.model_id)
+            manifest = self.manifests.get(want.model_id)
             if manifest is None and not self.params["refresh"]:
                 manifest = repository.recorded(want.revision, want.selection)
             if manifest is None:
@@ -439,6 +451,7 @@ class HfSnapshot:
         found = digests_of((source, file["algorithm"]) for file, source in suspects)
         for (file, source), digest in zip(suspects, found):
             if digest != file["digest"]:
+                repository.verified.pop(file["digest"], None)
                 task.missing.append(file)
             elif source == repository.blob(digest):
                 repository.mark_verified(digest)
@@ -555,7 +568,7 @@ class HfSnapshot:
             retries=self.params["retries"],
             max_wait=self.params["max_wait"],
             seconds=self.params["progress_interval"],
-            history=self.params["_history"],
+            history=self.history,
         )
         finished = downloader.run(transfers, done)
         result.update(
@@ -612,9 +625,7 @@ class HfSnapshot:
         # Always in the same order, so that two runs cannot wait for each other.
         for repository in sorted(repositories, key=lambda r: r.folder):
             make_directory(os.path.dirname(repository.lock_path), self.ownership)
-            lock = RepositoryLock(
-                repository.lock_path, repository.model_id, self.params["_run"], self.params["_holder"]
-            )
+            lock = RepositoryLock(repository.lock_path, repository.model_id, self.run, self.holder)
             try:
                 lock.acquire()
             except LockHeld:
@@ -640,14 +651,14 @@ def check_paths(manifest):
         if file["path"].startswith("/") or {"", ".", ".."} & set(parts) or "\0" in file["path"]:
             raise Refusal("unexpected", f"{manifest['model_id']} lists a file with the unsafe name {file['path']!r}.")
         if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", file["digest"]):
-            raise Refusal("unexpected", f"{manifest['model_id']} lists {file['path']} with the odd digest {file['digest']!r}.")
+            raise Refusal("unexpected", f"{manifest['model_id']} lists {file['path']} with an odd digest.")
     if not re.fullmatch("[0-9a-f]{40}", manifest["commit"]):
         raise Refusal("unexpected", f"{manifest['model_id']} has the odd commit {manifest['commit']!r}.")
 
 
 def main():
     module = AnsibleModule(
-        argument_spec={**ARGUMENT_SPEC, **INTERNAL_SPEC},
+        argument_spec=ARGUMENT_SPEC,
         mutually_exclusive=MUTUALLY_EXCLUSIVE,
         supports_check_mode=True,
     )
@@ -661,9 +672,9 @@ def main():
     except LockHeld as exc:
         module.fail_json(msg=str(exc), error="lock")
     except OSError as exc:
+        where = exc.filename or module.params["models_dir"]
         module.fail_json(
-            msg=f"{exc.filename or module.params['models_dir']} cannot be read or written: {exc.strerror}; check space, "
-            "permissions and the health of the disk, then run again.",
+            msg=f"{where} cannot be read or written: {exc.strerror}; check the disk and its permissions, then run again.",
             error="write",
         )
     module.exit_json(**result)

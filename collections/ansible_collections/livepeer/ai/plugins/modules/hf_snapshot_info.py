@@ -12,7 +12,8 @@ short_description: Say whether a host's Hugging Face models are complete, withou
 version_added: "0.1.0"
 author: "livepeer.ai contributors (@livepeer-ai)"
 description:
-  - Looks at the models directory of a host as a runner will see it, and says which file of which model is wrong and how.
+  - Looks at the models directory of a host as a runner will see it, and says which file of which model is wrong and
+    how.
   - Nothing is contacted and nothing is changed. A model that is not in order does not make the module fail.
 extends_documentation_fragment:
   - livepeer.ai._attributes
@@ -32,8 +33,8 @@ options:
   verify:
     description:
       - With V(quick), names, links, sizes and the times that M(livepeer.ai.hf_snapshot) recorded are compared.
-      - With V(full), every file is read and its digest is compared as well. Models that another tool fetched can be checked
-        too, because their files are named after their digests.
+      - With V(full), every file is read and its digest is compared as well. Models that another tool fetched can be
+        checked too, because their files are named after their digests.
     type: str
     choices: [quick, full]
     default: quick
@@ -72,7 +73,7 @@ sentences:
   returned: success
   type: list
   elements: str
-  sample: ["SG161222/RealVisXL_V4.0_Lightning: unet/diffusion_pytorch_model.fp16.safetensors has 10 bytes instead of 5135149760."]
+  sample: ["stabilityai/sd-turbo: vae/diffusion_pytorch_model.fp16.safetensors has 10 bytes instead of 167335342."]
 repositories:
   description: What was found, a repository each.
   returned: success
@@ -111,8 +112,8 @@ repositories:
         problem:
           description:
             - The kind of problem.
-            - V(missing), V(dangling) link, V(outside) of the models directory, wrong V(size), written to since (V(time)), wrong
-              V(digest), V(refs) without a usable commit, or the leftover of a V(partial) download.
+            - V(missing), V(dangling) link, V(outside) of the models directory, wrong V(size), written to since
+              (V(time)), wrong V(digest), V(refs) without a usable commit, or the leftover of a V(partial) download.
           type: str
         sentence:
           description: The same for people.
