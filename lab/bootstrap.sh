@@ -43,15 +43,16 @@ find_python() {
 
 # Packages are judged by what they bring, so that a machine with Docker's own packages is left as it is.
 missing_packages() {
-    have dockerd || docker_answers || echo docker.io
+    local program
+    if ! have dockerd && ! docker_answers; then echo docker.io; fi
     # Since Debian 13 the client is a package of its own.
-    have docker || apt-cache show docker-cli 2>/dev/null | sed -n 's/^Package: //p' | head -n 1
-    have mmdebstrap || echo mmdebstrap
-    have zstd || echo zstd
-    have openssl || echo openssl
-    { have ssh && have ssh-keygen; } || echo openssh-client
-    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
-    "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3.11-venv
+    if ! have docker && apt-cache show docker-cli >/dev/null 2>&1; then echo docker-cli; fi
+    for program in mmdebstrap zstd openssl; do
+        if ! have "$program"; then echo "$program"; fi
+    done
+    if ! have ssh || ! have ssh-keygen; then echo openssh-client; fi
+    if ! [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then echo debian-archive-keyring; fi
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then echo python3.11-venv; fi
 }
 
 install_packages() {
@@ -59,7 +60,7 @@ install_packages() {
     # Without package lists apt knows neither these packages nor the mirror that the images are built from.
     [ -n "$(apt-get indextargets 2>/dev/null)" ] || as_root apt-get update -q
     mapfile -t packages < <(missing_packages)
-    [ "${#packages[@]}" -eq 0 ] && return
+    [ "${#packages[@]}" -gt 0 ] || return 0
     say "installing ${packages[*]}"
     as_root apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l \
@@ -73,7 +74,7 @@ docker_answers() {
 
 # Through systemd where it runs, by hand otherwise; a daemon that is there is never touched.
 start_docker() {
-    docker_answers && return
+    if docker_answers; then return; fi
     say "starting a Docker daemon"
     if [ -d /run/systemd/system ]; then
         as_root systemctl start docker
@@ -93,7 +94,7 @@ start_docker() {
 raise_inotify() {
     local now
     now=$(cat /proc/sys/fs/inotify/max_user_instances)
-    [ "$now" -ge "$inotify_instances" ] && return
+    [ "$now" -lt "$inotify_instances" ] || return 0
     as_root sysctl -q -w "fs.inotify.max_user_instances=$inotify_instances" ||
         say "note: fs.inotify.max_user_instances stays at $now; about $((now / 5)) test hosts can run at once."
 }
@@ -102,12 +103,12 @@ raise_inotify() {
 make_environment() {
     local wanted stamp=.venv/.requirements.sha256
     wanted=$(sha256sum requirements.txt | cut -d ' ' -f 1)
-    # A checkout that was moved has an interpreter that no longer starts.
-    if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+    # A checkout that was moved has an interpreter that no longer starts; an interrupted first run left one without pip.
+    if ! .venv/bin/python -c 'import sys, pip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
         rm -rf .venv
         "$python" -m venv .venv
     fi
-    [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || return 0
     say "installing the Python environment of requirements.txt"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt ||
         refuse "pip could not install requirements.txt (see above); check that this machine reaches its package index."

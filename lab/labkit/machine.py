@@ -58,6 +58,10 @@ CAPABILITIES = (
     "CHECKPOINT_RESTORE",
 )
 
+# Engines before 23 know the capabilities up to AUDIT_READ only: `--cap-add ALL` gives no others, and naming one fails.
+OLD_ENGINE_CAPABILITIES = CAPABILITIES[:38]
+KNOWS_ALL_CAPABILITIES = 23
+
 # systemd mounts, Docker's bridges and its containers' devices: without these no target host runs.
 INDISPENSABLE = ("SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_CHROOT", "SETFCAP")
 
@@ -127,9 +131,11 @@ def privilege_flags(machine: Machine) -> list[str]:
     """All rights the machine can give, in the form its engine accepts."""
     if accepts_privileged(machine):
         return ["--privileged"]
+    old = engine_major(machine.engine_version) < KNOWS_ALL_CAPABILITIES
     flags = ["--cap-add", "ALL"]
     for name in machine.missing_capabilities:
-        flags += ["--cap-drop", name]
+        if not old or name in OLD_ENGINE_CAPABILITIES:
+            flags += ["--cap-drop", name]
     # What --privileged would have lifted besides: syscall filter, AppArmor profile, read-only /proc/sys.
     for option in ("seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"):
         flags += ["--security-opt", option]

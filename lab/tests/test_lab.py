@@ -53,6 +53,12 @@ class TestMachine:
         assert "systempaths=unconfined" in flags
         assert "--cgroupns host --volume /sys/fs/cgroup:/sys/fs/cgroup:rw" in flags
 
+    def test_old_engine_is_not_told_of_capabilities_it_does_not_know(self) -> None:
+        missing = ("SYS_RESOURCE", "PERFMON", "BPF", "CHECKPOINT_RESTORE")
+        old = machine.privilege_flags(dataclasses.replace(CI, missing_capabilities=missing))
+        newer = machine.privilege_flags(dataclasses.replace(CI, missing_capabilities=missing, engine_version="24.0.7"))
+        assert ("PERFMON" in old, "PERFMON" in newer) == (False, True)
+
     def test_new_engine_is_privileged_although_one_is_missing(self) -> None:
         assert machine.privilege_flags(dataclasses.replace(CI, engine_version="26.1.5+dfsg1")) == ["--privileged"]
 
