@@ -29,7 +29,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], timing: Timin
     try:
         settings = Settings.parse(arguments, environment)
     except flags.UsageError as error:
-        print(*filter(None, (error.text, flags.usage(PROGRAM))), sep="\n")
+        print(*filter(None, (error.text, flags.usage(sys.argv[0]))), sep="\n")
         return error.code
     except ConfigError as error:
         return _end(log.fatal, f"Error parsing config: {error}")

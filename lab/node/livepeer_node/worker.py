@@ -282,7 +282,7 @@ class Worker:
 
     @contextlib.contextmanager
     def borrow(self, pipeline: str, model_id: str) -> Iterator[Lease]:
-        """A runner for one job; raises InsufficientCapacity or WorkerError. Blocks while a cold one starts (facts 3.9)."""
+        """A runner for one job, or InsufficientCapacity or WorkerError. Blocks while a cold one starts (facts 3.9)."""
         self._reserve(pipeline, model_id)
         lease = None
         try:
