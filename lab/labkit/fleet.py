@@ -82,18 +82,6 @@ def ensure_network(lab: Lab) -> None:
         )
 
 
-def available(services: Sequence[Service]) -> list[Service]:
-    """Services whose sources are in the checkout; the others are named and left out."""
-    found = []
-    for service in services:
-        missing = [here for here, _there in service.mounts if not (here.is_dir() and any(here.iterdir()))]
-        if missing:
-            say(service.name, f"skipped: nothing to serve in {missing[0].relative_to(paths.ROOT)}")
-        else:
-            found.append(service)
-    return found
-
-
 def up(lab: Lab, fresh: bool = False) -> None:
     """Everything there and answering; what already is stays as it is."""
     begin = time.monotonic()
@@ -108,9 +96,7 @@ def up(lab: Lab, fresh: bool = False) -> None:
             say("hosts", "thrown away, to start bare")
             together([lambda host=host: containers.remove(lab, host, True) for host in HOSTS], len(HOSTS))
         _ensure_containers(lab, here, apt)
-        image = engine.inspect("image", f"{images.RUNNER_REPOSITORY}:latest").get(f"{images.RUNNER_REPOSITORY}:latest")
-        if image:
-            registry.ensure_runner(lab, image["Id"])
+        registry.ensure_runner(lab)
         # What a changed recipe replaced, unless something still runs from it.
         engine.docker("image", "prune", "--force", "--filter", f"label={engine.RECIPE_LABEL}")
     say(
@@ -120,8 +106,7 @@ def up(lab: Lab, fresh: bool = False) -> None:
 
 
 def _ensure_containers(lab: Lab, here: machine.Machine, apt: aptconf.AptSetup) -> None:
-    services = available(SERVICES)
-    places: list[Place] = [*services, *HOSTS]
+    places: list[Place] = [*SERVICES, *HOSTS]
     found = engine.inspect("container", *(lab.container(place) for place in places))
     ids = {tag: item["Id"] for tag, item in engine.inspect("image", *{place.image for place in places}).items()}
 

@@ -20,7 +20,7 @@ import tomllib
 from . import aptconf, digest, engine, paths
 from .command import as_root, attempt, run, tail
 from .errors import LabError
-from .progress import say, step
+from .progress import step
 
 # Raise to rebuild every image after a change of this file that alters what they hold.
 BUILDER_GENERATION = 1
@@ -172,19 +172,15 @@ def runner_digest(base: Recipe) -> str:
     return digest.of_value([base.digest(), digest.of_paths(RUNNER_SOURCE)])
 
 
-def ensure_runner(base: Recipe) -> bool:
-    """Build the runner stand-in and give it every tag; False while lab/runner is not there."""
-    if not (RUNNER_SOURCE / "Dockerfile").exists():
-        say("image ai-runner", "skipped: lab/runner/Dockerfile is not there")
-        return False
+def ensure_runner(base: Recipe) -> None:
+    """Build the runner stand-in and give it every tag."""
     wanted = runner_digest(base)
     tags = [f"{RUNNER_REPOSITORY}:{tag}" for tag in RUNNER_TAGS]
     if all(current(tag, wanted) for tag in tags):
-        return True
+        return
     with step("image ai-runner", "building the runner stand-in", "ready"):
         names = [flag for tag in tags for flag in ("--tag", tag)]
         argv = ["build", "--quiet", "--label", f"{engine.RECIPE_LABEL}={wanted}", *names, str(RUNNER_SOURCE)]
         answer = attempt(engine.docker_argv(*argv))
         if answer.returncode != 0:
             raise LabError(f"docker build of lab/runner failed:\n{tail(answer.stderr)}")
-    return True

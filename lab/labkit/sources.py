@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import digest, paths
 from .command import run
-from .progress import say, step
+from .progress import step
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,12 @@ NODE = Product(
 )
 
 
-def ensure(product: Product) -> bool:
-    """Build unless current; False when its builder is not in the checkout."""
-    if not product.builder.exists():
-        say(product.name, f"skipped: {product.builder.relative_to(paths.ROOT)} is not there")
-        return False
+def ensure(product: Product) -> None:
+    """Build unless current."""
     if product.is_current():
-        return True
+        return
     wanted = product.sources_digest()
     with step(product.name, product.what, "ready"):
         product.result.mkdir(parents=True, exist_ok=True)
         run([sys.executable, str(product.builder), *product.arguments])
     product.stamp.write_text(wanted, encoding="ascii")
-    return True
