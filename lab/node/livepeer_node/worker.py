@@ -423,9 +423,12 @@ class Worker:
         """Remove every container within the budget; False when some had to be left behind (facts 3.8)."""
         self.interrupt()
         deadline = time.monotonic() + self._timing.shutdown_budget
-        for watcher in list(self._watchers):
+        # Asked anew each time: a watcher that was warming its container again has started another watcher.
+        while watcher := next((thread for thread in self._watchers if thread.is_alive()), None):
             watcher.join(max(0.0, deadline - time.monotonic()))
-        return not any(watcher.is_alive() for watcher in self._watchers)
+            if time.monotonic() >= deadline:
+                return False
+        return True
 
     def interrupt(self) -> None:
         """End every wait: a start in progress fails with "context canceled"."""
