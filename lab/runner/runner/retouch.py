@@ -12,11 +12,26 @@ import random
 from PIL import Image, ImageFilter, ImageOps, ImageStat
 
 COLOURS = {
-    "black": (20, 20, 22), "white": (240, 240, 238), "grey": (128, 128, 128), "slate blue": (70, 90, 130),
-    "deep blue": (25, 40, 110), "sky blue": (130, 185, 230), "teal": (30, 130, 130), "green": (50, 140, 60),
-    "olive": (110, 115, 50), "sand": (205, 185, 140), "yellow": (235, 210, 60), "orange": (235, 140, 50),
-    "red": (195, 45, 45), "pink": (235, 150, 170), "purple": (110, 60, 140), "brown": (105, 75, 50),
-}  # fmt: skip
+    "black": (20, 20, 22),
+    "white": (240, 240, 238),
+    "grey": (128, 128, 128),
+    "midnight blue": (30, 38, 78),
+    "slate blue": (70, 90, 130),
+    "deep blue": (25, 60, 160),
+    "sky blue": (130, 185, 230),
+    "teal": (30, 130, 130),
+    "green": (50, 140, 60),
+    "olive": (110, 115, 50),
+    "sand": (205, 185, 140),
+    "yellow": (235, 210, 60),
+    "peach": (245, 190, 150),
+    "orange": (235, 140, 50),
+    "red": (195, 45, 45),
+    "pink": (235, 150, 170),
+    "mauve": (140, 110, 140),
+    "purple": (110, 60, 140),
+    "brown": (105, 75, 50),
+}
 
 
 def restyle(picture: Image.Image, prompt: str, seed: int, strength: float) -> Image.Image:

@@ -122,5 +122,8 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
 
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        self.log_message('"%s" %d', self.requestline, code)
+
     def log_message(self, format: str, *args) -> None:
         access_log.info("%s:%s - %s", *self.client_address[:2], format % args)

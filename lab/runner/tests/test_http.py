@@ -13,6 +13,10 @@ import urllib.error
 from pathlib import Path
 
 import pytest
+from runner.pipelines import load_pipeline
+from runner.pipelines.base import out_of_memory_error
+from runner.routes import Application
+from runner.settings import Settings
 from runner_fixtures import LLM, MODEL_OF, TEXT_TO_IMAGE, picture, recording
 from runner_process import RunnerProcess
 
@@ -299,11 +303,6 @@ def test_out_of_memory_is_a_500_and_the_runner_stays_up(models: Path) -> None:
 
 @pytest.mark.parametrize("pipeline", sorted(MODEL_OF))
 def test_out_of_memory_has_each_routes_own_text(models: Path, pipeline: str) -> None:
-    from runner.pipelines import load_pipeline
-    from runner.pipelines.base import out_of_memory_error
-    from runner.routes import Application
-    from runner.settings import Settings
-
     settings = Settings(pipeline=pipeline, model_id=MODEL_OF[pipeline], model_dir=models, hub_cache=models)
     answer = Application(settings, load_pipeline(settings))._failure(out_of_memory_error())
     message = json.loads(answer.body)["detail"]["msg"]
