@@ -57,7 +57,10 @@ def load(settings: Settings) -> Application:
     time.sleep(settings.load_seconds)
     size = sum(file.bytes for file in pipeline.weights)
     log.info("Read %d weight files, %d bytes, in %.1f s", len(pipeline.weights), size, time.monotonic() - started)
-    log.info("CUDA devices available: %s", settings.gpus or "none")
+    if settings.gpus:
+        log.info("CUDA devices available: %s", settings.gpus)
+    else:
+        log.info("No CUDA devices available.")
     log.info("Started up with pipeline=%s model_id=%s", type(pipeline).__name__, pipeline.model_id)
     return Application(settings, pipeline)
 
