@@ -15,6 +15,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from livepeer_node.aimodels import Entry
+from livepeer_node.settings import Settings
+from livepeer_node.starter import Starter
 from node_helpers.process import eventually, free_port, listens
 
 LATEST = "livepeer/ai-runner:latest"
@@ -200,6 +203,42 @@ def test_another_network_in_the_same_data_directory_ends_with_0(start_node, tmp_
         database.execute("CREATE TABLE kv (key STRING PRIMARY KEY, value STRING, updatedAt STRING)")
         database.execute("INSERT INTO kv VALUES ('chainID', '42161', '')")
     ends(start_node("-gateway", "-dataDir", tmp_path / "data"), 0, "expecting chainID of 42161, but got 0")
+
+
+# --- what one entry of aiModels.json brings about ---------------------------------------------------------------
+class RecordingWorker:
+    def __init__(self):
+        self.images, self.warmed, self.offered = [], [], []
+
+    def ensure_image(self, *model):
+        self.images.append(model)
+
+    def warm(self, *model_endpoint_and_flags):
+        self.warmed.append(model_endpoint_and_flags)
+
+    def advertise(self, *offer):
+        self.offered.append(offer)
+
+
+@pytest.mark.parametrize(
+    ("entry", "warmed", "capacity"),
+    [
+        (Entry("upscale", "a/b", warm=True), 1, 1),
+        (Entry("upscale", "a/b"), 0, 1),
+        (Entry("upscale", "a/b", capacity=3), 0, 1),
+        # Managed: so many containers, but one job at a time is offered.
+        (Entry("upscale", "a/b", warm=True, capacity=3), 3, 1),
+        # External: registered whether warm or not, so many jobs, no container.
+        (Entry("upscale", "a/b", url="http://h:8000", capacity=3), 1, 3),
+        (Entry("upscale", "a/b", url="http://h:8000", warm=True), 1, 1),
+    ],
+)
+def test_capacity_means_containers_or_parallel_calls(entry, warmed, capacity):
+    worker = RecordingWorker()
+    Starter(Settings(), {})._bring_up(worker, entry)
+    assert worker.images == [("upscale", "a/b")]
+    assert worker.warmed == [("upscale", "a/b", entry.url, "", {})] * warmed
+    assert worker.offered == [("upscale", "a/b", entry.warm, capacity)]
 
 
 # --- a node that runs ------------------------------------------------------------------------------------------
