@@ -292,7 +292,8 @@ def pick_folder(where, names, fp16, allow_bin):
     for variant, kind in preference:
         weights = [m for m in parsed if m["variant"] == variant and m["format"] == kind]
         if weights:
-            return side + one_set(where, weights) + indices(names, weights, variant, kind)
+            chosen = one_set(where, weights)
+            return side + chosen + indices(names, chosen, variant, kind)
     return side
 
 
@@ -313,9 +314,9 @@ def one_set(where, weights):
     return [m.string for m in weights]
 
 
-def indices(names, weights, variant, kind):
+def indices(names, chosen, variant, kind):
     """The list of shards that belongs to sharded weights."""
-    if not any(m["shard"] or m["vshard"] for m in weights):
+    if not any("-of-" in name for name in chosen):
         return []
     found = [m for m in map(INDEX_NAME.match, names) if m]
     return [m.string for m in found if m["variant"] == variant and m["format"] == kind]

@@ -674,7 +674,7 @@ def main():
     except OSError as exc:
         where = exc.filename or module.params["models_dir"]
         module.fail_json(
-            msg=f"{where} cannot be read or written: {exc.strerror}; check the disk and its permissions, then run again.",
+            msg=f"{where} cannot be read or written: {exc.strerror}; check the disk and permissions, then run again.",
             error="write",
         )
     module.exit_json(**result)
