@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import urllib.parse
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 
 from ansible_collections.livepeer.ai.plugins.module_utils._checks import FAILED, PASSED, UNKNOWN, make_check
 from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import RELEASES
@@ -18,8 +18,9 @@ CAPABILITIES = {
 }
 CAPABILITIES[BYOC] = "byoc"
 WEI_PER_ETH = Decimal(10) ** 18
-# The node rounds a price to fit two 64-bit integers.
-PRICE_TOLERANCE = Decimal("0.001")
+ONCHAIN_ONLY = (
+    "Nothing off chain, where none is advertised; on a chain, read it from a gateway that collects capabilities."
+)
 
 
 def capability_of(pipeline):
@@ -236,18 +237,10 @@ def judge_sessions(expected, asked, sessions, reason):
         checks.append(_judge_warm(subject, expected["warm"], found[0]["warm"], "The gateway's session pool"))
     if expected.get("price_per_unit") is not None:
         sentence = f"The advertised price cannot be seen: {reason}."
-        checks.append(
-            make_check(
-                "capability_price", subject, UNKNOWN, sentence, remedy="Read it from a gateway of the same network."
-            )
-        )
+        checks.append(make_check("capability_price", subject, UNKNOWN, sentence, remedy=ONCHAIN_ONLY))
     if expected.get("runner_version"):
         sentence = f"The advertised runner version cannot be seen: {reason}."
-        checks.append(
-            make_check(
-                "capability_version", subject, UNKNOWN, sentence, remedy="Read it from a gateway of the same network."
-            )
-        )
+        checks.append(make_check("capability_version", subject, UNKNOWN, sentence, remedy=ONCHAIN_ONLY))
     return checks
 
 
@@ -304,10 +297,10 @@ def _judge_price(subject, expected, offer, source):
             remedy="Use a source that does.",
         )
     advertised = Decimal(offer["price_per_unit"]) / Decimal(offer["pixels_per_unit"])
-    if abs(advertised - declared) <= PRICE_TOLERANCE * declared:
-        return make_check(
-            "capability_price", subject, PASSED, f"{source} has the declared price, {_plain(advertised)} wei per pixel."
-        )
+    # The node advertises whole wei per pixel and drops the rest.
+    if advertised in (declared, declared.to_integral_value(ROUND_FLOOR)):
+        sentence = f"{source} has the declared price, {_plain(advertised)} wei per pixel."
+        return make_check("capability_price", subject, PASSED, sentence)
     sentence = f"{source} has the price {_plain(advertised)} wei per pixel, declared is {_plain(declared)}."
     remedy = "Restart the orchestrator if its aiModels.json changed, and check for a price of its own for this gateway."
     return make_check("capability_price", subject, FAILED, sentence, remedy=remedy)

@@ -227,6 +227,12 @@ media:
       width: 1024
       height: 1024
       path: /var/lib/livepeer/verification/media/text-to-image-SG161222-RealVisXL-V4.0-Lightning-1.png
+files:
+  description: Every file written to O(dest).
+  returned: always
+  type: list
+  elements: str
+  sample: [/var/lib/livepeer/verification/media/text-to-image-SG161222-RealVisXL-V4.0-Lightning-1.png]
 text:
   description: Text that came back, at most 2000 characters.
   returned: always
@@ -341,10 +347,13 @@ LONGEST_TEXT = 2000
 MEANINGS = {
     "closed_without_reply": {
         "gateway": (
-            "The gateway closed the connection without a reply: it has no orchestrator that offers the model.",
             (
-                "Check that an orchestrator the gateway is pinned to lists this pipeline and model, spelt exactly "
-                "so, and that its runner is healthy."
+                "The gateway closed the connection without a reply: it has no orchestrator that offers the model, or "
+                "none of them has a free runner that works."
+            ),
+            (
+                "Check that an orchestrator the gateway is pinned to serves this pipeline and model, spelt exactly so, "
+                "and that its runner is healthy and free. A damaged input file ends like this, too."
             ),
         ),
         "runner": (
@@ -495,8 +504,7 @@ class GatewayRequest:
         self.client = HttpClient(params["timeout"], params["validate_certs"], params["token"])
         # Media and session pools are not behind the runner's token.
         self.plain_client = HttpClient(min(params["timeout"], 60), params["validate_certs"])
-        self.saved = []
-        self.result = {"failure": "", "status_code": None, "seconds": 0.0, "media": [], "text": ""}
+        self.result = {"failure": "", "status_code": None, "seconds": 0.0, "media": [], "text": "", "files": []}
         self.result["orchestrators"] = {
             "candidates": [],
             "expected": [normal_uri(one) for one in self.expected],
@@ -820,7 +828,7 @@ class GatewayRequest:
         name = "{}-{}-{}.{}".format(
             self.pipeline,
             re.sub(r"[^A-Za-z0-9.]+", "-", self.model_id),
-            len(self.saved) + 1,
+            len(self.result["files"]) + 1,
             suffix,
         )
         path = os.path.join(self.dest, name)
@@ -829,7 +837,7 @@ class GatewayRequest:
             stream.write(data)
         self.module.atomic_move(temporary, path)
         self.module.set_mode_if_different(path, "0644", False)
-        self.saved.append(path)
+        self.result["files"].append(path)
         return path
 
     # --- who answered ---

@@ -397,7 +397,7 @@ class NodeInfo:
         except HttpFailure as failure:
             return None, clause(failure.sentence), False
         if answer.status == 500 and "network capabilities not available" in answer.text:
-            return None, OFFCHAIN if self.offchain else NOT_COLLECTED, False
+            return None, OFFCHAIN if self.is_offchain() else NOT_COLLECTED, False
         if answer.status == 400 and "must be gateway node" in answer.text:
             return None, NOT_A_GATEWAY, False
         if answer.status != 200:
@@ -410,6 +410,12 @@ class NodeInfo:
                 f"{redact(url)} answers with something else than capabilities ({shorten(str(error), 120)})",
                 False,
             )
+
+    def is_offchain(self):
+        """Both an offchain node and one that nobody answered yet say the same; the chain id tells them apart."""
+        if self.offchain is None and self.cli_url:
+            self.offchain = self.text_of("EthChainID") == "0"
+        return self.offchain
 
     def read_sessions(self):
         sessions = []

@@ -183,7 +183,9 @@ from ansible_collections.livepeer.ai.plugins.module_utils._runner_container impo
     likely_cause,
 )
 
-READY, NOT_YET, BROKEN = "ready", "not yet", "broken"
+READY = "ready"
+NOT_YET = "not yet"
+BROKEN = "broken"
 READY_STATES = ("OK", "IDLE")
 # Ways of not answering that no waiting mends.
 HOPELESS = ("bad_url", "certificate", "tls", "not_http")

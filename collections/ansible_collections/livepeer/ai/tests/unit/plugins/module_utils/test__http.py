@@ -129,7 +129,8 @@ def test_multipart_holds_fields_and_files():
     boundary = seen["headers"]["Content-Type"].partition("boundary=")[2].encode()
     assert seen["body"].split(b"--" + boundary)[1:3] == [
         b'\r\nContent-Disposition: form-data; name="prompt"\r\n\r\ndawn\r\n',
-        b'\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n',
+        b'\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n'
+        b"\x89PNG\r\n",
     ]
 
 

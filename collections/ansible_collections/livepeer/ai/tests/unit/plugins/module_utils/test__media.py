@@ -229,5 +229,5 @@ def test_samples_are_what_they_claim():
     assert picture.size == (256, 256)
     assert not media.decode_png(media.sample_png())["black"]
     with wave.open(io.BytesIO(media.sample_wav()), "rb") as sound:
-        assert (sound.getframerate(), sound.getnframes()) == (16000, 16000)
-    assert media.decode_wav(media.sample_wav())["duration"] == 1.0
+        assert (sound.getframerate(), sound.getnframes()) == (16000, 32000)
+    assert media.decode_wav(media.sample_wav())["duration"] == 2.0

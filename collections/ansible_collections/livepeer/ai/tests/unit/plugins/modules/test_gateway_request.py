@@ -180,7 +180,7 @@ def test_text_to_speech():
     }
     with serve(routes) as gateway:
         passed(
-            run(gateway.url, "text-to-speech", expect={"min_duration": 0.5}), "Sound of 1 s came back, 16000 frames."
+            run(gateway.url, "text-to-speech", expect={"min_duration": 0.5}), "Sound of 2 s came back, 32000 frames."
         )
 
 
@@ -426,7 +426,7 @@ def test_media_that_cannot_be_fetched(missing):
         (reply(body={"audio": {"url": data_url(png(), "audio/wav")}}), "the media is PNG where WAV belongs"),
         (reply(body={"audio": {"url": data_url(media.sample_wav(0))}}), "no frames"),
         (
-            reply(body={"audio": {"url": data_url(media.sample_wav()[:44] + bytes(32000))}}),
+            reply(body={"audio": {"url": data_url(media.sample_wav()[:44] + bytes(64000))}}),
             "silent from beginning to end",
         ),
     ],
@@ -439,7 +439,7 @@ def test_bad_sound(answer, words):
 def test_sound_too_short():
     with serve({"/text-to-speech": reply(body={"audio": {"url": data_url(media.sample_wav())}})}) as gateway:
         result = run(gateway.url, "text-to-speech", expect={"min_duration": 3})
-    told(result, "bad_payload", "lasts 1 s, expected were at least 3")
+    told(result, "bad_payload", "lasts 2 s, expected were at least 3")
 
 
 @pytest.mark.parametrize(

@@ -281,6 +281,8 @@ def test_declared_is_advertised():
         {"price_per_unit": "4.768371e6"},
         {"price_per_unit": 9536742, "pixels_per_unit": 2},
         {"price_per_unit": "0.000000000004768371", "currency": "eth"},
+        # The node drops what is less than a wei.
+        {"price_per_unit": 4768371.9},
     ],
 )
 def test_the_same_price_in_other_words(price):
