@@ -96,7 +96,6 @@ def up(lab: Lab, fresh: bool = False) -> None:
             say("hosts", "thrown away, to start bare")
             together([lambda host=host: containers.remove(lab, host, True) for host in HOSTS], len(HOSTS))
         _ensure_containers(lab, here, apt)
-        registry.ensure_runner(lab)
         # What a changed recipe replaced, unless something still runs from it.
         engine.docker("image", "prune", "--force", "--filter", f"label={engine.RECIPE_LABEL}")
     say(
@@ -116,6 +115,9 @@ def _ensure_containers(lab: Lab, here: machine.Machine, apt: aptconf.AptSetup) -
             containers.ensure_host(lab, place, here, item, ids[place.image], apt)
         elif isinstance(place, Service):
             containers.ensure_service(lab, place, item, ids[place.image])
+            if place is registry.REGISTRY:
+                # While the hosts boot.
+                registry.ensure_runner(lab)
 
     together([lambda place=place: bring(place) for place in places], len(places))
 
