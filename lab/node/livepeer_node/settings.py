@@ -96,6 +96,8 @@ class Settings:
         try:
             with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
                 lines = list(plain_lines(file.read()))
+        except IsADirectoryError:
+            lines = []  # Go opens a directory, reads nothing and does not look at the error.
         except OSError as error:
             raise ConfigError(f"open {path}: {(error.strerror or str(error)).lower()}") from error
         for name, text in lines:

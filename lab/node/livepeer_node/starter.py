@@ -54,6 +54,7 @@ class Starter:
         self._stopping = threading.Event()
         self._node: Node | None = None
         self._creator_id = settings["serviceAddr"] or settings["ethAcctAddr"]
+        self._rtmp: socket.socket | None = None
 
     def cancel(self) -> None:
         """End the node from outside, wherever its start-up is."""
@@ -89,6 +90,8 @@ class Starter:
         node.models = self._read_models()
         if self._settings["aiWorker"]:
             node.worker = self._make_worker(node)
+            if self._stopping.is_set():  # a signal that came before there was a worker to interrupt
+                node.worker.interrupt()
         self._bring_up_models(node)
         self._check_model_source(node)
         self._check_urls()

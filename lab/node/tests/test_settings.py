@@ -204,6 +204,10 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
         parse("-config", str(tmp_path / "absent"))
 
 
+def test_a_directory_reads_as_an_empty_file(tmp_path):
+    assert parse("-config", str(tmp_path))["network"] == "offchain"
+
+
 # --- values that may be files ----------------------------------------------------------------------------------
 def test_a_value_that_names_a_file_is_its_trimmed_content(tmp_path):
     file = tmp_path / "secret"

@@ -113,6 +113,8 @@ def test_logs_are_glog_lines_on_stderr(start_node):
         (("-gateway", "-aiModels", "typo.json"), 0, "expected <pipeline>:<model_id>:<warm>"),
         (("-orchestrator", "-aiModels", "sculpture:a/b:false"), 2, "Pipeline is not valid capability: sculpture"),
         (("-orchestrator", "-aiModels", ":a/b:false"), 2, "Pipeline is not valid capability"),
+        (("-gateway", "-dataDir", "/proc/nothing"), 0, "Error opening DB"),
+        (("-gateway", "-nodes", "a b"), 1, "No valid instance URLs parsed from -nodes"),
         (("-gateway", "-httpAddr", "bad host"), 0, "Error checking for local -httpAddr"),
     ],
 )
