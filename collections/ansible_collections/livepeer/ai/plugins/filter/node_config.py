@@ -11,10 +11,10 @@ from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import Un
 from ansible_collections.livepeer.ai.plugins.plugin_utils._node_settings import SettingsError, pairs
 
 
-def node_config(settings, version):
+def node_config(settings, version, others="refuse"):
     """The config file: one flag a line, sorted."""
     try:
-        return "".join(f"{name} {text}\n" for name, text in pairs(settings, version, secret=False))
+        return "".join(f"{name} {text}\n" for name, text in pairs(settings, version, secret=False, others=others))
     except (SettingsError, UnsupportedError) as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -184,8 +184,8 @@ class Entry:
             if value is None:
                 self.complain("optimization_flags", f"{name} is null: give it text or a boolean, or leave it out")
             elif not isinstance(value, (str, bool)):
-                kind = type_name(value)
-                self.complain("optimization_flags", f"{name} is {kind}, go-livepeer takes text or booleans only: quote it")
+                kind, rule = type_name(value), "go-livepeer takes text or booleans only: quote it"
+                self.complain("optimization_flags", f"{name} is {kind}, {rule}")
 
     def check_price(self):
         for key in ("price_per_unit", "pixels_per_unit"):

@@ -108,15 +108,19 @@ class FlagValue:
         return ValueError(f"is {type_name(self.value)}{shown}, {rule}")
 
 
-def pairs(settings, version, secret):
+def pairs(settings, version, secret, others):
     """The (name, text) pairs of all flags that have a value, sorted; every problem of the mapping in one error."""
     known = release(version)
+    if others not in ("refuse", "skip"):
+        raise SettingsError(f"others is {others!r}, must be refuse or skip")
     if not isinstance(settings, Mapping):
         raise SettingsError(f"the settings of a node are {type_name(settings)}, must map flag names to values")
     found, problems = [], []
     for name, value in sorted(settings.items(), key=lambda item: str(item[0])):
         try:
             flag = known.flag(name)
+            if others == "skip" and secret != (flag.holds == SECRET):
+                continue
             _require_place(flag, secret)
             if value is not None:
                 found.append((name, FlagValue(name, value, flag).text()))
