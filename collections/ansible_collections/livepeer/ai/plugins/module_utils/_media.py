@@ -306,7 +306,7 @@ def sample_png(width=256, height=256):
 
 
 def sample_wav(seconds=2, rate=16000):
-    """A tone, longer than the second below which a gateway refuses. It holds no words, so its transcript may be empty."""
+    """A tone, longer than the second a gateway insists on. It holds no words, so its transcript may be empty."""
     samples = b"".join(
         struct.pack("<h", int(8000 * math.sin(2 * math.pi * 440 * number / rate)))
         for number in range(int(seconds * rate))

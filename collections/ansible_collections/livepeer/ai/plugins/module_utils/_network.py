@@ -199,6 +199,14 @@ def judge_offers(expected, offers, source):
     return checks
 
 
+def unknown_offer(expected, reason):
+    """The check for a source that tells nothing."""
+    sentence = f"What is advertised is unknown: {reason}."
+    return make_check(
+        "capability", _subject(expected), UNKNOWN, sentence, remedy="Read it from the CLI port of a gateway."
+    )
+
+
 def judge_sessions(expected, asked, sessions, reason):
     """The same from a gateway's session pools, for want of an advertisement; reason says why there is none."""
     subject = _subject(expected)

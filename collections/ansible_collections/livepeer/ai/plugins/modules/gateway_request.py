@@ -598,7 +598,8 @@ class GatewayRequest:
 
     def refusal(self, answer):
         """The failure behind a status code other than 200."""
-        said = answer.error_text() or "without a word"
+        # A gateway puts a colon before the words of a runner, and nothing before it.
+        said = answer.error_text().lstrip(": ") or "without a word"
         if answer.status == 404:
             return RequestFailure(self.why_not_found(), said)
         if answer.status == 500 and answer.is_json:

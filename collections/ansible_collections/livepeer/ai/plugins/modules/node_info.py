@@ -239,6 +239,7 @@ from ansible_collections.livepeer.ai.plugins.module_utils._network import (
     problem_of_expected,
     read_capabilities,
     read_sessions,
+    unknown_offer,
 )
 
 DOCUMENTS = ("getNetworkCapabilities", "getOrchestratorAICapabilities")
@@ -435,9 +436,12 @@ class NodeInfo:
             if known:
                 source = "The capabilities tool" if self.capabilities_url else "The gateway"
                 self.checks.extend(judge_offers(entry, self.result["offers"], source))
+            elif "sessions" not in self.gather or self.sessions_reason:
+                # In order and each once: a node that is down gives both parts the same reason.
+                why = dict.fromkeys(part for part in (reason, self.sessions_reason) if part)
+                self.checks.append(unknown_offer(entry, "; ".join(why)))
             else:
-                why = "; ".join(part for part in (reason, self.sessions_reason) if part)
-                self.checks.extend(judge_sessions(entry, self.asked, self.result.get("sessions", []), why))
+                self.checks.extend(judge_sessions(entry, self.asked, self.result["sessions"], reason))
 
 
 def main():
