@@ -14,8 +14,8 @@ import time
 
 SENTENCES = {
     "no_token": (
-        "{model_id} is gated or private and no token was given; accept its licence at {endpoint}/{model_id} and "
-        "set token or token_file."
+        "{model_id} is gated and no token was given; accept its licence at {endpoint}/{model_id} and set token or "
+        "token_file."
     ),
     "bad_token": (
         "{endpoint} does not accept the token for {model_id}; it is mistyped, expired or revoked: make a new one."
@@ -25,8 +25,8 @@ SENTENCES = {
         "licence (or ask its owner), and run again."
     ),
     "no_repository": (
-        "{endpoint} has no model {model_id} (or it is private and the token's account cannot see it); check the "
-        "spelling of model_id."
+        "{endpoint} has no model {model_id}, or it is private and no token was given whose account may see it; check "
+        "the spelling of model_id, and the token."
     ),
     "no_revision": "{model_id} has no revision {revision}; use main, a tag, or a full commit of 40 hex digits.",
     "no_file": (
@@ -76,10 +76,10 @@ class HubError(Exception):
 def refusal(status, error_code, has_token):
     """The kind of error behind an HTTP status of the Hub, or None if trying again may help.
 
-    The Hub answers 401 both for a missing login and for a repository that an anonymous caller may not know of.
+    The Hub answers an anonymous caller with 401 whether a repository is private or does not exist.
     """
-    if status in (401, 403) and error_code == "GatedRepo":
-        return "licence" if has_token else "no_token"
+    if status == 401 and error_code == "GatedRepo":
+        return "bad_token" if has_token else "no_token"
     if error_code == "RevisionNotFound":
         return "no_revision"
     if error_code == "EntryNotFound":
@@ -87,7 +87,7 @@ def refusal(status, error_code, has_token):
     if error_code == "RepoNotFound" or status == 404:
         return "no_repository"
     if status == 401:
-        return "bad_token" if has_token else "no_token"
+        return "bad_token" if has_token else "no_repository"
     if status == 403:
         return "licence"
     return None

@@ -361,7 +361,7 @@ def test_unreachable_server(fetch, server):
     ("code", "error", "token", "kind"),
     [
         (401, "GatedRepo", None, "no_token"),
-        (401, None, None, "no_token"),
+        (401, None, None, "no_repository"),
         (401, None, "hf_x", "bad_token"),
         (403, "GatedRepo", "hf_x", "licence"),
         (403, None, "hf_x", "licence"),
