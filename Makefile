@@ -29,7 +29,7 @@ sanity: env ## ansible-test sanity over the collection
 	@tests/sanity.sh
 
 unit: env ## unit tests of the collection and tests of the stand-ins
-	@pytest -n 2 tests $(COLLECTION)/tests/unit lab
+	@pytest -n 2 -m "not docker" tests $(COLLECTION)/tests/unit lab
 
 molecule: env ## role scenarios and the site scenario with its faults, on the lab `test`
 	@tests/molecule.sh

@@ -16,9 +16,10 @@ stage() { # NAME COMMAND...
 
 stage lint     tests/lint.sh
 stage sanity   tests/sanity.sh
-stage unit     pytest -n 2 -q tests collections/ansible_collections/livepeer/ai/tests/unit lab
+stage unit     pytest -n 2 -q -m "not docker" tests collections/ansible_collections/livepeer/ai/tests/unit lab
 stage docs     tests/docs.sh
 stage dist     tests/dist.sh
+stage engine   pytest -q -m docker lab
 stage molecule tests/molecule.sh
 
 printf '\n'
