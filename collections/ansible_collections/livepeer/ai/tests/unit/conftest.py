@@ -1,7 +1,7 @@
 # Copyright (c) 2026, livepeer.ai contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Hub for the tests of hf_snapshot: the lab's server over the lab's models, and the module as Ansible would start it."""
+"""A Hub for the tests of hf_snapshot: the lab's server over the lab's models, and the module as Ansible starts it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, livepeer.ai contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Both halves under ansible-playbook itself: requests of a fleet, progress, check mode, and where a token may not be."""
+"""Both halves under ansible-playbook itself: requests of a fleet, progress, check mode, and where no token may be."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def test_a_fleet_asks_once_and_then_never(play):
     assert play.recap(output, "changed") == 4
     # The model and its two companions, whatever the number of hosts.
     assert len(api_requests(play.hub)) == 3
-    commits = {(play.models(f"host{n}") / f"models--{REALVIS.replace('/', '--')}/refs/main").read_text() for n in range(4)}
-    assert len(commits) == 1
+    reference = f"models--{REALVIS.replace('/', '--')}/refs/main"
+    assert len({(play.models(f"host{number}") / reference).read_text() for number in range(4)}) == 1
 
     play.hub.reset()
     code, output = play.run(hosts=4, model_id=REALVIS, pipeline="text-to-image")
