@@ -26,7 +26,7 @@ def _parse(address, scheme):
     if parts.path or parts.query or parts.fragment or parts.username:
         raise ValueError("has more than a host and a port")
     if not port:
-        raise ValueError("has no port, and the node would take a random one: write host:port")
+        raise ValueError("has no port: write host:port")
     return parts.scheme, parts.hostname or "", port
 
 

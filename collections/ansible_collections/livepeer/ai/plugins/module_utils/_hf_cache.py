@@ -371,7 +371,7 @@ def make_directory(path, ownership):
 def write_file(path, text, ownership, fresh=None):
     """Replace a small file so that a reader sees the old text or the new one."""
     fresh = fresh or path + ".new"
-    for directory in {os.path.dirname(path), os.path.dirname(fresh)}:
+    for directory in (os.path.dirname(path), os.path.dirname(fresh)):
         make_directory(directory, ownership)
     with open(fresh, "w", encoding="utf-8") as target:
         target.write(text)

@@ -141,7 +141,7 @@ class Resolver:
             except (TypeError, ValueError, KeyError) as exc:
                 raise self._error("unexpected", want, detail=f"{type(exc).__name__}: {exc}") from exc
             except Exception as exc:
-                if not isinstance(exc, OSError) and type(exc).__module__.split(".")[0] not in TRANSPORTS:
+                if not isinstance(exc, OSError) and type(exc).__module__.partition(".")[0] not in TRANSPORTS:
                     raise
                 wait, last = None, self._error(certificate_or("unreachable", exc), want, detail=words(exc))
             if attempt > self.retries or last.kind == "certificate":
