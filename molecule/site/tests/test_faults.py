@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-
-from conftest import ROOT, playbook_command, wait_until
+from labtest import ROOT, playbook_command, wait_until
 
 MODELS = "/var/lib/livepeer/models"
 ELSEWHERE = "/var/lib/livepeer/models-of-a-test"
