@@ -12,17 +12,18 @@ import socket
 import struct
 import urllib.parse
 
-from ansible_collections.livepeer.ai.plugins.module_utils._http import redact
+from ansible_collections.livepeer.ai.plugins.module_utils._http import redact, shorten
 
 RUNNER_LABEL = "creator=ai-worker"
 RUNNER_PORT = "8000/tcp"
+LONGEST_WORDS = 200
 
 # What a container's last words mean: pattern, name, sentence, remedy. The first match wins, the specific first.
 CAUSES = (
     (
         r"CUDA out of memory|OutOfMemoryError",
         "cuda_out_of_memory",
-        "the GPU has too little memory for the model (CUDA out of memory)",
+        "the GPU has too little memory for the model",
         "Give the model a GPU of its own or a larger one; one warm model per GPU is the rule.",
     ),
     (
@@ -209,11 +210,11 @@ def _demultiplex(raw):
 
 
 def likely_cause(container, lines):
-    """(name, sentence, remedy) of why the container does not serve, from its state and its last words."""
-    for text in (container.error, "\n".join(reversed(lines))):
+    """(name, sentence, remedy) of why the container does not serve, from its state and its last words, newest first."""
+    for text in (container.error, *reversed(lines)):
         for pattern, name, sentence, remedy in CAUSES:
             if re.search(pattern, text):
-                return name, sentence, remedy
+                return name, f"{sentence} ({shorten(text, LONGEST_WORDS)})", remedy
     if container.killed_for_memory or container.exit_code == 137:
         return (
             "killed",
@@ -221,9 +222,10 @@ def likely_cause(container, lines):
             "Give the host more memory, or the runner fewer models to share it with.",
         )
     if container.ended or container.status == "restarting":
+        last = next((line for line in reversed(lines) if line.strip()), "no last words")
         return (
             "exited",
-            f"it exited with code {container.exit_code}",
-            "Read the log lines that come with this message; the last ones say why.",
+            f"it exited with code {container.exit_code} ({shorten(last, LONGEST_WORDS)})",
+            "Read the log lines that come with this message, or `docker logs` on the host.",
         )
     return "", "", ""

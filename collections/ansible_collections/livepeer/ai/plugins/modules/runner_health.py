@@ -93,7 +93,8 @@ verdict:
   type: str
   sample: passed
 checks:
-  description: The judgement, with C(check), C(subject), C(status), C(sentence), C(seconds) and C(remedy).
+  description: The judgement, with C(check), C(subject), C(status), C(sentence), C(seconds), C(remedy) and, if it
+    failed, C(log_tail).
   returned: always
   type: list
   elements: dict
@@ -428,7 +429,9 @@ class RunnerHealth:
             result["cause"], why, cure = likely_cause(container, result["log_tail"])
             sentence += self.container_words(container, why) + note
             remedy = cure or remedy
-        return make_check("runner_health", self.subject(), FAILED, sentence + ".", seconds, remedy)
+        check = make_check("runner_health", self.subject(), FAILED, sentence + ".", seconds, remedy)
+        # The container may be gone when somebody reads the report.
+        return dict(check, log_tail=result["log_tail"])
 
     def container_words(self, container, why):
         words = ""

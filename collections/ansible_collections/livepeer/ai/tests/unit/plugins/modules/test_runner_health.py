@@ -274,7 +274,8 @@ def test_container_that_ended(tmp_path, log, cause, words):
     told(result, "exited", "its container one has ended, restarted 3 times; likely cause: ")
     assert words in result["checks"][0]["sentence"]
     assert result["cause"] == cause
-    assert result["log_tail"] == ["loading", log]
+    assert f"({log})." in result["checks"][0]["sentence"]
+    assert result["log_tail"] == result["checks"][0]["log_tail"] == ["loading", log]
     # No waiting for what will not come back.
     assert result["seconds"] < 5
 
