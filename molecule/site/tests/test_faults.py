@@ -227,7 +227,7 @@ def test_download_that_is_killed_resumes(orch_bookworm, hub, playbook, elsewhere
         # The module's process is whoever has the partial file open.
         orch_bookworm.check_output(
             f"for fd in /proc/[0-9]*/fd/*; do case $(readlink $fd) in {partials}/*) "
-            "p=${fd#/proc/}; kill -9 ${p%%%%/*}; esac; done; true"
+            "p=${fd#/proc/}; kill -9 ${p%%/*}; esac; done; true"
         )
         assert run.wait(timeout=60) != 0
     kept = arrived()
