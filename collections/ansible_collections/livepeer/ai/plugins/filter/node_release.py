@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import UnsupportedError, release
+from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import UnsupportedError, nearest, release
 
 ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
-def node_release(version, architecture="x86_64", path=None):
-    """What the roles need to know about a go-livepeer version; unknown versions and paths are refused by name."""
+def node_release(version, architecture="x86_64", path=None, network=None, controller=None):
+    """What the roles need to know about a go-livepeer version; what it does not know is refused by name."""
     try:
         known = release(version)
         if path is not None:
@@ -22,6 +22,12 @@ def node_release(version, architecture="x86_64", path=None):
         raise AnsibleFilterError(str(error)) from error
     if architecture not in ARCHITECTURES:
         raise AnsibleFilterError(f"go-livepeer is released for amd64 and arm64, not for {architecture}")
+    if network is not None and network not in known.networks and not controller:
+        hint = nearest(network, known.networks) or f"; it knows {', '.join(sorted(known.networks))}"
+        raise AnsibleFilterError(
+            f"go-livepeer {known.version} does not know the network {network!r}{hint}, and would take it for a private one:"
+            " correct the name, or give the address of its controller"
+        )
     return {
         "version": known.version,
         "archive_url": known.archive_url.format(version=known.version, architecture=ARCHITECTURES[architecture]),

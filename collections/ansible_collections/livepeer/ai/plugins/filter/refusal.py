@@ -1,0 +1,47 @@
+# Copyright (c) 2026, livepeer.ai contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documented in refusal.yml."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.livepeer.ai.plugins.filter.ai_models import ai_models
+from ansible_collections.livepeer.ai.plugins.filter.model_repositories import model_repositories
+from ansible_collections.livepeer.ai.plugins.filter.node_address import node_address
+from ansible_collections.livepeer.ai.plugins.filter.node_config import node_config
+from ansible_collections.livepeer.ai.plugins.filter.node_environment import node_environment
+from ansible_collections.livepeer.ai.plugins.filter.node_release import node_release
+from ansible_collections.livepeer.ai.plugins.filter.runner_images import runner_images
+from ansible_collections.livepeer.ai.plugins.filter.runner_ports import runner_ports
+
+FILTERS = {
+    function.__name__: function
+    for function in (
+        ai_models,
+        model_repositories,
+        node_address,
+        node_config,
+        node_environment,
+        node_release,
+        runner_images,
+        runner_ports,
+    )
+}
+
+
+def refusal(value, of, /, *arguments, **options):
+    """The sentence with which a filter refuses a value, empty if it accepts it."""
+    if of not in FILTERS:
+        raise AnsibleFilterError(f"livepeer.ai.refusal knows no filter {of!r}, only {', '.join(sorted(FILTERS))}")
+    try:
+        FILTERS[of](value, *arguments, **options)
+    except AnsibleFilterError as error:
+        return f"{str(error).rstrip('.')}."
+    return ""
+
+
+class FilterModule:
+    def filters(self):
+        return {"refusal": refusal}
