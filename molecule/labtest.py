@@ -78,3 +78,57 @@ def wait_until(true: Callable[[], object], seconds: float, what: str) -> float:
             pytest.fail(f"no {what} within {seconds:.0f} s")
         time.sleep(0.5)
     return time.monotonic() - began
+
+
+def process_of(host, unit: str) -> str:
+    """The id of a unit's main process, 0 without one."""
+    return host.check_output("systemctl show --property=MainPID --value %s", unit)
+
+
+def arguments_of(host, process: str) -> list[str]:
+    return host.check_output("tr '\\0' '\\n' < /proc/%s/cmdline", process).splitlines()
+
+
+def status_of(host, process: str) -> dict[str, str]:
+    """The fields of /proc/<pid>/status."""
+    lines = host.check_output("cat /proc/%s/status", process).splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def listeners_of(host, process: str) -> set[str]:
+    """Where a process accepts TCP connections, as address:port."""
+    lines = host.check_output("ss --no-header --listening --tcp --numeric --processes").splitlines()
+    return {line.split()[3] for line in lines if f"pid={process}," in line}
+
+
+def answers(host, url: str) -> bool:
+    """A request on the host itself succeeds; certificates of nodes are self-signed."""
+    return status_code(host, url).startswith("2")
+
+
+def status_code(host, url: str) -> str:
+    """The HTTP status of a GET from a host, 000 if no answer came."""
+    return host.run(
+        "curl --silent --insecure --max-time 3 --output /dev/null --write-out '%%{http_code}' %s", url
+    ).stdout
+
+
+def assert_confined(host, unit: str, data_dir: str) -> None:
+    """The process itself, whatever its unit says, writes to its own data and nowhere else and has no rights."""
+    process = process_of(host, unit)
+    status = status_of(host, process)
+    assert status["NoNewPrivs"] == "1"
+    assert {status[name] for name in ("CapBnd", "CapEff", "CapPrm")} == {"0" * 16}
+
+    def writable(directory: str) -> bool:
+        # As root, but among the mounts of the process: what is read-only here is so for everybody.
+        probe = f"touch {directory}/.probe && rm {directory}/.probe"
+        return host.run("nsenter --target %s --mount sh -c %s", process, probe).rc == 0
+
+    assert writable(data_dir)
+    assert [path for path in ("/usr", "/etc", "/var/lib", "/opt", "/boot", "/home", "/root") if writable(path)] == []
+    # A /tmp of its own, and one that is no way to other processes.
+    host.check_output("touch /tmp/of-the-host")
+    assert host.run("nsenter --target %s --mount test -e /tmp/of-the-host", process).rc != 0
+    host.check_output("rm /tmp/of-the-host")
+    assert host.run("nsenter --target %s --mount sh -c 'echo 1 > /proc/sys/kernel/panic'", process).rc != 0
