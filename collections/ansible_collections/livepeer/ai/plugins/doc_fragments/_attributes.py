@@ -13,9 +13,9 @@ attributes:
   check_mode:
     description: Can run in C(check_mode) and return the status it would return without changing anything.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)) when in diff mode.
+    description: Will return details on what has changed (or needs changing in C(check_mode)) when in diff mode.
   idempotent:
-    description: When run twice in a row outside of check mode, with the same arguments, the second run makes no change.
+    description: When run twice in a row outside of check mode with the same arguments, the second run changes nothing.
 """
 
     # For modules that only look: they say nothing about check mode beyond this.

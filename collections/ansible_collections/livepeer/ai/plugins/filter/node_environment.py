@@ -19,7 +19,10 @@ def quoted(text):
 def node_environment(settings, version, others="refuse"):
     """The environment file of the unit: one LP_NAME a line, quoted for systemd."""
     try:
-        return "".join(f'LP_{name.upper()}="{quoted(text)}"\n' for name, text in pairs(settings, version, secret=True, others=others))
+        return "".join(
+            f'LP_{name.upper()}="{quoted(text)}"\n'
+            for name, text in pairs(settings, version, secret=True, others=others)
+        )
     except (SettingsError, UnsupportedError) as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -25,8 +25,8 @@ def node_release(version, architecture="x86_64", path=None, network=None, contro
     if network is not None and network not in known.networks and not controller:
         hint = nearest(network, known.networks) or f"; it knows {', '.join(sorted(known.networks))}"
         raise AnsibleFilterError(
-            f"go-livepeer {known.version} does not know the network {network!r}{hint}, and would take it for a private one:"
-            " correct the name, or give the address of its controller"
+            f"go-livepeer {known.version} does not know the network {network!r}{hint}, and would take it for a private"
+            " one: correct the name, or give the address of its controller"
         )
     return {
         "version": known.version,

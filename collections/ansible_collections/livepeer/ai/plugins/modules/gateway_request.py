@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gateway_request
 short_description: Send an AI request through a Livepeer gateway and judge what comes back
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Sends one request of any of go-livepeer's nine batch pipelines to a gateway, or directly to a runner, as JSON or
     multipart as the pipeline wants it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: hf_snapshot
 short_description: Keep a Hugging Face model complete and verified on a host
-version_added: "0.1.0"
+version_added: "1.0.0"
 author: "livepeer.ai contributors (@livepeer-ai)"
 description:
   - Puts the files that a Livepeer AI runner needs of a model, and of the companion repositories its pipeline needs,

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: hf_snapshot_info
 short_description: Say whether a host's Hugging Face models are complete, without asking anybody
-version_added: "0.1.0"
+version_added: "1.0.0"
 author: "livepeer.ai contributors (@livepeer-ai)"
 description:
   - Looks at the models directory of a host as a runner will see it, and says which file of which model is wrong and

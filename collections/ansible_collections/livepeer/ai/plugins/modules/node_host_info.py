@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: node_host_info
 short_description: What a go-livepeer node would meet on a host
-version_added: "0.1.0"
+version_added: "1.0.0"
 author: "livepeer.ai contributors (@livepeer-ai)"
 description:
   - Tells who listens on ports, whether the Docker Engine answers, which runners exist, which names resolve, how many

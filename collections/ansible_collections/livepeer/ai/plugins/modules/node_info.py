@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: node_info
 short_description: Read what a Livepeer node says about itself and the network
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Reads the CLI port of a go-livepeer node, a public tool that speaks like one, and the service address of an
     orchestrator,

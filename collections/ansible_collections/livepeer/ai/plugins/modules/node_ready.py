@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: node_ready
 short_description: Wait until a go-livepeer node serves, or say why it does not
-version_added: "0.1.0"
+version_added: "1.0.0"
 author: "livepeer.ai contributors (@livepeer-ai)"
 description:
   - Waits until a node's CLI port answers C(/status), its HTTP port answers C(/healthz), and every warm runner it should
@@ -133,6 +133,8 @@ from ansible_collections.livepeer.ai.plugins.module_utils._runner_container impo
 )
 
 INTERVAL = 1.0
+# go-livepeer lets Docker start a failed runner this often, then waits for it all the same until its own time is up.
+RUNNER_RESTARTS = 3
 # A runner answers nothing while it computes; one that computes for longer is asked again.
 RUNNER_TIMEOUT = 20
 JOURNAL_LINES = 200
@@ -206,6 +208,8 @@ class NodeReady:
                 if container.creator_id == self.params["creator_id"] and container.restarts + container.ended:
                     _name, sentence, remedy = likely_cause(container, self.docker.log_tail(container, 30))
                     self.runner_trouble = f" The runner {container.name}: {sentence}. {remedy}"
+                    if container.ended and (container.restarts >= RUNNER_RESTARTS or container.exit_code == 0):
+                        self.fail("has a runner that will not start again")
         except DockerError:
             # The engine's absence shows in what the node itself says.
             return

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: report_table
 short_description: Print checks as a table on the terminal
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Prints the checks of M(livepeer.ai.runner_health), M(livepeer.ai.node_info) and M(livepeer.ai.gateway_request) as a
     table on the terminal of the person who runs the playbook. Failures come first, each with its remedy, in red.

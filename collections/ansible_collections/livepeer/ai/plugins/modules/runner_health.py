@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: runner_health
 short_description: Wait until an AI runner is ready, and say why it is not
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Asks C(/health) of an ai-runner and judges the body as well as the status code, because a runner that failed
     says so with code 200.

@@ -129,8 +129,10 @@ class Entry:
         try:
             self.document.release.pipeline(pipeline)
         except UnsupportedError as error:
-            hint = "" if "did you mean" in str(error) or pipeline in self.document.release.removed else (
-                f"; use one of {', '.join(sorted(self.document.release.pipelines))}"
+            hint = (
+                ""
+                if "did you mean" in str(error) or pipeline in self.document.release.removed
+                else (f"; use one of {', '.join(sorted(self.document.release.pipelines))}")
             )
             self.complain("pipeline", f"{error}{hint}")
             return
@@ -301,4 +303,3 @@ class Document:
             f"serverless: needs exactly one entry, {LIVE_PIPELINE} with model_id scope,"
             " a ws:// or wss:// url and a capacity"
         ]
-
