@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from labtest import (
@@ -12,7 +12,6 @@ from labtest import (
     assert_confined,
     listeners_of,
     process_of,
-    run_playbook,
     status_code,
     status_of,
     wait_until,
@@ -85,7 +84,6 @@ def test_only_its_own_host_reaches_it(gateway, orch_bookworm):
     assert sockets == {"127.0.0.1:9935", "127.0.0.1:5935", "127.0.0.1:1935"}
     assert status_code(gateway, f"{LOCAL}/healthz") == "200"
     assert status_code(orch_bookworm, f"{PUBLIC}/healthz") == "000"
-    assert not gateway.file("/usr/sbin/nft").exists, "no packet filter for what nobody else reaches"
 
 
 def test_every_pipeline_has_its_route(gateway):
@@ -123,41 +121,32 @@ def test_refusal_names_what_is_wrong_and_touches_nothing(playbook, gateway, vari
     assert process_of(gateway, UNIT) == before
 
 
-def test_the_same_release_from_the_controller_is_no_change(playbook, gateway):
-    before = process_of(gateway, UNIT)
-    run = playbook(
-        "gateway", gateway_binary_src=str(ROOT / "build/node/livepeer-linux-amd64.tar.gz"), gateway_binary_url=""
-    )
-    assert run.code == 0, run.output
-    assert run.changed == 0, run.output
-    assert process_of(gateway, UNIT) == before
-
-
-@pytest.fixture(scope="module")
-def back_to_loopback() -> Iterator[Callable]:
-    """The declared gateway returns, whatever a test has made of it."""
-    yield run_playbook
-    run = run_playbook("gateway")
-    assert run.code == 0, run.output
-
-
 @pytest.fixture
-def public(back_to_loopback, gateway) -> None:
-    """A gateway on all interfaces that one of the two other hosts may use."""
-    run = back_to_loopback(
+def public(playbook, gateway) -> Iterator[None]:
+    """A gateway on all interfaces that one of the two other hosts may use; the declared one returns afterwards."""
+    run = playbook(
         "gateway",
         gateway_http_addr="0.0.0.0:9935",
         gateway_public_ok=True,
         gateway_allowed_sources=[f"{SUBNET}.21", "2001:db8::/32"],
+        # The same release from the controller is the same binary.
+        gateway_binary_src=str(ROOT / "build/node/livepeer-linux-amd64.tar.gz"),
+        gateway_binary_url="",
     )
-    assert run.code == 0, run.output
+    try:
+        assert run.code == 0, run.output
+        yield
+    finally:
+        run = playbook("gateway")
+        assert run.code == 0, run.output
 
 
-def test_public_gateway_lets_in_whom_it_names(public, back_to_loopback, gateway, orch_bookworm, orch_trixie):
-    def filtered() -> bool:
-        return "livepeer_gateway" in gateway.check_output("nft list tables")
+def is_filtered(host) -> bool:
+    return "livepeer_gateway" in host.check_output("nft list tables")
 
-    assert filtered()
+
+def test_public_gateway_lets_in_whom_it_names(public, gateway, orch_bookworm, orch_trixie):
+    assert is_filtered(gateway)
     assert "0.0.0.0:9935" in listeners_of(gateway, process_of(gateway, UNIT))
     assert status_code(orch_bookworm, f"{PUBLIC}/healthz") == "200"
     assert status_code(orch_trixie, f"{PUBLIC}/healthz") == "000"
@@ -165,17 +154,18 @@ def test_public_gateway_lets_in_whom_it_names(public, back_to_loopback, gateway,
     assert status_code(gateway, f"{PUBLIC}/healthz") == "200"
     # What is not the gateway's stays as it was, and so does the way in.
     assert orch_trixie.run("timeout 3 bash -c %s", f"</dev/tcp/{SUBNET}.31/22").rc == 0
+    assert len(gateway.file("/opt/livepeer").listdir()) == 1
 
     gateway.check_output("systemctl restart %s", UNIT)
     wait_until(lambda: status_code(orch_bookworm, f"{PUBLIC}/healthz") == "200", 30, "answer after a restart")
-    assert filtered()
+    assert is_filtered(gateway)
     assert status_code(orch_trixie, f"{PUBLIC}/healthz") == "000"
 
     gateway.check_output("systemctl stop %s", UNIT)
-    assert not filtered()
+    assert not is_filtered(gateway)
 
-    run = back_to_loopback("gateway")
-    assert run.code == 0, run.output
-    assert not filtered()
+
+def test_gateway_that_is_not_public_any_more_is_closed(gateway, orch_bookworm):
+    assert not is_filtered(gateway)
     assert status_code(orch_bookworm, f"{PUBLIC}/healthz") == "000"
     assert status_code(gateway, f"{LOCAL}/healthz") == "200"

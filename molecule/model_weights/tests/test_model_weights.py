@@ -218,14 +218,16 @@ def test_model_that_is_not_declared_any_more_goes_when_asked(playbook, orch_trix
     blip = {"pipeline": "image-to-text", "model_id": BLIP}
     sam = {"pipeline": "segment-anything-2", "model_id": SAM}
 
-    def declare(models: list, *arguments: str, **variables) -> tuple[int, set[str]]:
+    def declare(models: list, *arguments: str, changes: int, **variables) -> set[str]:
         where = ("--limit", "orch-trixie", *arguments)
         run = playbook("weights", *where, model_weights_models=models, model_weights_dir=elsewhere, **variables)
         assert run.code == 0, run.output
-        return run.changed, repositories(orch_trixie, elsewhere)
+        assert run.changed == changes, run.output
+        return repositories(orch_trixie, elsewhere)
 
     both = {folder_name(BLIP), folder_name(SAM)}
-    assert declare([blip, sam]) == (2, both), "the directory and the models"
-    assert declare([sam]) == (0, both)
-    assert declare([sam], "--check", model_weights_prune=True) == (1, both)
-    assert declare([sam], model_weights_prune=True) == (1, {folder_name(SAM)})
+    # The directory, and the models.
+    assert declare([blip, sam], changes=2) == both
+    assert declare([sam], changes=0) == both
+    assert declare([sam], "--check", changes=1, model_weights_prune=True) == both
+    assert declare([sam], changes=1, model_weights_prune=True) == {folder_name(SAM)}
