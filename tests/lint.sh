@@ -10,4 +10,4 @@ echo "ruff";          ruff check --quiet . && ruff format --quiet --check .
 echo "yamllint";      yamllint --strict .
 echo "ansible-lint";  ansible-lint --offline
 echo "changelog";     (cd "$collection" && antsibull-changelog lint)
-echo "documentation"; antsibull-docs --config-file /dev/null lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs self "$collection"
+echo "documentation"; antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs self "$collection"

@@ -267,7 +267,7 @@ def test_restart_removes_its_own_leftovers_only(orch_trixie, bystanders):
 
 def test_clean_up_belongs_to_root(host):
     file = host.file(CLEAN_UP)
-    assert (file.user, file.group, file.mode) == ("root", "root", 0o755)
+    assert (file.user, file.group, file.mode) == ("root", "root", 0o644)
 
 
 # What it says

@@ -15,6 +15,7 @@ description:
     GPUs the NVIDIA driver has, and what other nodes on the host are configured for.
   - Needs nothing but Python's standard library, so it can be asked before anything is installed.
 extends_documentation_fragment:
+  - livepeer.ai._attributes
   - livepeer.ai._attributes.info_module
 options:
   ports:
@@ -61,18 +62,18 @@ listeners:
   contains:
     port: {description: The port., type: int}
     address: {description: The address it is bound to., type: str}
-    process: {description: Name and pid of the process, or empty if it cannot be told., type: str}
-    unit: {description: The systemd unit of the process, or empty., type: str}
-    container: {description: The container that publishes the port, or empty., type: str}
-    creator_id: {description: The node that started the container, if it is a runner., type: str}
+    process: {description: "Name and pid of the process, or empty if it cannot be told.", type: str}
+    unit: {description: "The systemd unit of the process, or empty.", type: str}
+    container: {description: "The container that publishes the port, or empty.", type: str}
+    creator_id: {description: "The node that started the container, if it is a runner.", type: str}
 docker:
   description: The Docker Engine, if asked for.
   returned: when O(docker=true)
   type: dict
   contains:
     reachable: {description: Whether it answers., type: bool}
-    version: {description: Its version, or empty., type: str}
-    error: {description: Why it does not answer, or empty., type: str}
+    version: {description: "Its version, or empty.", type: str}
+    error: {description: "Why it does not answer, or empty.", type: str}
 runners:
   description:
     - The containers that go-livepeer nodes started, with name, creator_id, pipeline, model_id, image and state.

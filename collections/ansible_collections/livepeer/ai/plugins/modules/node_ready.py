@@ -19,6 +19,7 @@ description:
   - The journal is quoted without the table of settings that the node prints, and with the values of O(secrets_file)
     hidden.
 extends_documentation_fragment:
+  - livepeer.ai._attributes
   - livepeer.ai._attributes.info_module
 options:
   unit:

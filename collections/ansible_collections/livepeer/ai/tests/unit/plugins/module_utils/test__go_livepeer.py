@@ -147,4 +147,4 @@ def test_a_release_without_batch_pipelines_is_a_row():
 
 def test_every_default_has_the_type_of_its_flag():
     kinds = {"string": str, "json": str, "duration": str, "bool": bool, "int": int, "float": float}
-    assert [name for name, flag in NEWEST.flags.items() if type(flag.default) is not kinds[flag.type]] == []
+    assert [name for name, flag in NEWEST.flags.items() if flag.default.__class__ is not kinds[flag.type]] == []
