@@ -160,11 +160,12 @@ def test_without_an_endpoint_the_node_exits_1(tmp_path):
 @pytest.mark.parametrize(
     ("url", "text"),
     [
-        (f"http://127.0.0.1:{free_port()}", "failed to get chain ID from remote ethereum node: Post"),
+        ("http://127.0.0.1:{port}", "failed to get chain ID from remote ethereum node: Post"),
         ("ftp://127.0.0.1", 'Failed to connect to Ethereum client: no known transport for URL scheme "ftp"'),
     ],
 )
 def test_an_endpoint_that_does_not_answer_ends_with_status_0(tmp_path, url, text):
+    url = url.format(port=free_port())
     with pytest.raises(eth.EthError) as caught:
         eth.open_account(settings(f"-ethUrl={url}"), tmp_path)
     assert str(caught.value).startswith(text)
