@@ -47,7 +47,7 @@ _REASONS = [
     (r"(?:bind: )?address already in use", "another process listens on one of its ports"),
     (r"Missing -orchSecret", "it has no orchSecret"),
     (r"Need to specify an Ethereum node JSON-RPC URL", "an on-chain network needs an Ethereum node's URL"),
-    (r"expecting chainID of (\S+)", "its data directory belongs to another network (chain {0}): give it a new one"),
+    (r"expecting chainID of (\d+)", "its data directory belongs to another network (chain {0}): give it a new one"),
     (r"Failed to connect to Ethereum client: (.*)", "it cannot reach the Ethereum node: {0}"),
     (r"could not decrypt key with given (?:password|passphrase)", "the password does not open the Ethereum key"),
     (r"Error creating Ethereum account manager: (.*)", "it cannot use the Ethereum account: {0}"),

@@ -133,3 +133,17 @@ def test_environment_refuses_what_belongs_in_the_config_file():
 def test_environment_never_shows_a_value():
     assert "hunter2" not in refused({"ethUrl": ["hunter2"]}, node_environment)
     assert "hunter2" not in refused({"ethUrl": "hunter2\n"}, node_environment)
+
+
+def test_one_mapping_feeds_both_files():
+    settings = {"network": "offchain", "ethUrl": "https://x"}
+    assert node_config(settings, "0.9.1", others="skip") == "network offchain\n"
+    assert node_environment(settings, "0.9.1", others="skip") == 'LP_ETHURL="https://x"\n'
+    with pytest.raises(AnsibleFilterError, match="others is 'ignore', must be refuse or skip"):
+        node_config(settings, "0.9.1", others="ignore")
+
+
+def test_unknown_flags_are_refused_in_either_file():
+    for convert in (node_config, node_environment):
+        with pytest.raises(AnsibleFilterError, match="no flag 'netwrk'"):
+            convert({"netwrk": "x"}, "0.9.1", others="skip")
