@@ -6,9 +6,9 @@ export PATH=$PWD/.venv/bin:$PATH
 # molecule writes an ansible.cfg of its own from .config/molecule/config.yml.
 unset ANSIBLE_CONFIG
 
-if [ $# -eq 0 ]; then
-  exec molecule test --all
+scenarios=(--all)
+if [ $# -gt 0 ]; then
+  # "a b" becomes "--scenario-name=a --scenario-name=b".
+  scenarios=("${@/#/--scenario-name=}")
 fi
-for scenario in "$@"; do
-  molecule test --scenario-name "$scenario"
-done
+exec molecule test "${scenarios[@]}"
