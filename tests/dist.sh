@@ -12,12 +12,13 @@ mkdir -p "$dist"
 ansible-galaxy collection build --force --output-path "$dist" collections/ansible_collections/livepeer/ai
 artefact=$(ls -t "$dist"/livepeer-ai-*.tar.gz | head -n 1)
 
+# From here on in an empty directory with an empty configuration, so that the source tree cannot answer for the artefact.
+cd "$empty"
+touch ansible.cfg
+export ANSIBLE_CONFIG=$empty/ansible.cfg ANSIBLE_COLLECTIONS_PATH=$empty
+
 # --no-deps: community.docker comes with the `ansible` package, and nothing is fetched.
 ansible-galaxy collection install --offline --no-deps --collections-path "$empty" "$artefact"
-
-# From an empty directory, so that the source tree cannot answer for the artefact.
-cd "$empty"
-export ANSIBLE_COLLECTIONS_PATH=$empty ANSIBLE_CONFIG=/dev/null
 ansible-doc livepeer.ai.hf_snapshot > module.txt
 ansible-doc -t role livepeer.ai.orchestrator > role.txt
 grep -q "$empty" module.txt || { echo "dist: hf_snapshot was not read from the installed artefact"; exit 1; }
