@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
+from labtest import LAB, ROOT
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[3]
-RESULTS = ROOT / "build/test"
+RESULTS = ROOT / "build" / LAB
 
 
 def started(host, unit: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from labtest import ROOT, SUBNET, arguments_of, lab_host, process_of, wait_until
+from labtest import LAB, ROOT, SUBNET, arguments_of, lab_host, process_of, wait_until
 
-ACCOUNTS = ROOT / "build/lab/test/accounts"
+ACCOUNTS = ROOT / "build/lab" / LAB / "accounts"
 API_KEY = "an-api-key-of-the-test"
 PRICE = 4768371
 MODEL = ("image-to-text", "Salesforce/blip-image-captioning-large")
@@ -75,7 +75,7 @@ def test_gateway_lists_the_model_and_its_price(gateway):
 def test_verification_compares_what_is_advertised(playbook):
     run = playbook("verify", *HERE)
     assert run.code == 0, run.output
-    report = json.loads((ROOT / "build/test/report.json").read_text(encoding="utf-8"))
+    report = json.loads((ROOT / "build" / LAB / "report.json").read_text(encoding="utf-8"))
     passed = {result["check"] for result in report["results"] if result["status"] == "passed"}
     assert {"capability", "capability_warm", "capability_price", "gateway_request"} <= passed
 
@@ -84,7 +84,7 @@ def test_another_price_than_the_declared_one_is_found(playbook):
     models = [{"pipeline": MODEL[0], "model_id": MODEL[1], "warm": True, "price_per_unit": PRICE + 1}]
     run = playbook("verify", *HERE, "--limit", "gateway", orchestrator_models=models)
     assert run.code != 0
-    report = json.loads((ROOT / "build/test/report.json").read_text(encoding="utf-8"))
+    report = json.loads((ROOT / "build" / LAB / "report.json").read_text(encoding="utf-8"))
     failed = {result["check"] for result in report["results"] if result["status"] == "failed"}
     assert failed == {"capability_price"}
 
