@@ -19,6 +19,7 @@ stage sanity   tests/sanity.sh
 stage unit     pytest -n 2 -q -m "not docker" tests collections/ansible_collections/livepeer/ai/tests/unit lab
 stage docs     tests/docs.sh
 stage dist     tests/dist.sh
+stage lab      lab/lab.py up --lab test
 stage engine   pytest -q -m docker lab
 stage molecule tests/molecule.sh
 
