@@ -42,7 +42,7 @@ CAUSES = (
         r"could not select device driver|nvidia-container-cli|failed to discover GPU|unresolvable CDI devices",
         "gpu_unreachable",
         "Docker cannot hand the GPU to the container",
-        "Install the NVIDIA container toolkit, run the role that does, and check that a container sees the GPU.",
+        "Install the NVIDIA container toolkit on this host and check that a container sees the GPU.",
     ),
     (
         r"GatedRepoError|gated repo|Access to model .+ is restricted|401 Client Error|403 Client Error",
