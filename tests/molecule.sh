@@ -6,6 +6,9 @@ export PATH=$PWD/.venv/bin:$PATH
 # molecule writes an ansible.cfg of its own from .config/molecule/config.yml.
 unset ANSIBLE_CONFIG
 
+# Hosts on which no role has ever run, whatever an interrupted run has left behind.
+lab/lab.py up --lab test --fresh
+
 scenarios=(--all)
 if [ $# -gt 0 ]; then
   # "a b" becomes "--scenario-name=a --scenario-name=b".
