@@ -170,7 +170,6 @@ def test_llama_has_a_chat_template(models):
     assert "messages" in json.loads((folder / "tokenizer_config.json").read_text())["chat_template"]
 
 
-@pytest.mark.skipif(not shutil.which("git"), reason="needs git to compare with")
 def test_commit_and_trees_are_those_git_computes(models, hub, tmp_path):
     model_id = "SG161222/RealVisXL_V4.0_Lightning"
     snapshot = hub.get(f"/api/models/{model_id}?blobs=true").json()

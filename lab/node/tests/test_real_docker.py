@@ -41,7 +41,7 @@ def docker(*arguments, **options):
 @pytest.fixture(scope="module")
 def image():
     if not docker("images", "-q", BASE).strip():
-        pytest.skip(f"the image {BASE} is made by lab/lab.py, which has not run")
+        pytest.fail(f"there is no image {BASE}; make it first: lab/lab.py up --lab test")
     recipe = f'FROM {BASE}\nCMD ["python3", "-c", {json.dumps(RUNNER)}]\n'
     docker("build", "-q", "-t", IMAGE, "-", input=recipe)
     yield IMAGE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -247,7 +246,6 @@ def test_download_that_is_killed_resumes(orch_bookworm, hub, playbook, elsewhere
 def test_waiting_is_shown(orch_bookworm, hub, playbook, elsewhere):
     """A long download says in the normal output how far it is."""
     hub.fault(match="^/lfs/.*unet", kind="slow", bytes_per_second=150_000, times=-1)
-    began = time.monotonic()
     run = playbook(
         "weights",
         "--limit",
@@ -256,6 +254,5 @@ def test_waiting_is_shown(orch_bookworm, hub, playbook, elsewhere):
         model_weights_progress_interval=2,
     )
     assert run.code == 0, run.output
-    assert time.monotonic() - began > 4
     assert "orch-bookworm | SG161222/RealVisXL_V4.0_Lightning |" in run.output
     assert "/s |" in run.output
