@@ -44,16 +44,15 @@ class Recipe:
     path_exclude: tuple[str, ...]
     path_include: tuple[str, ...]
     environment: tuple[str, ...] = ()
-    overlay: str = ""
+    overlays: tuple[str, ...] = ()
     user: str = ""
 
     @property
-    def overlay_dir(self) -> Path:
-        return paths.IMAGES / self.overlay
+    def overlay_dirs(self) -> list[Path]:
+        return [paths.IMAGES / name for name in self.overlays]
 
     def digest(self) -> str:
-        overlay = digest.of_paths(self.overlay_dir) if self.overlay else ""
-        return digest.of_value([BUILDER_GENERATION, {**self.__dict__}, overlay])
+        return digest.of_value([BUILDER_GENERATION, {**self.__dict__}, digest.of_paths(*self.overlay_dirs)])
 
     def rootfs(self) -> Path:
         """The cached root file system of exactly this recipe."""
@@ -73,11 +72,11 @@ def _recipe(tag: str, entry: dict[str, Any]) -> Recipe:
     return Recipe(tag=tag, **values)
 
 
-def overlay_tar(folder: Path) -> bytes:
-    """The overlay as root's files, whoever owns the checkout."""
+def overlay_tar(*folders: Path) -> bytes:
+    """The overlays as root's files, whoever owns the checkout."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path in digest.source_files(folder):
+        for folder, path in ((folder, path) for folder in folders for path in digest.source_files(folder)):
             name = path.relative_to(folder).as_posix()
             member = tarfile.TarInfo(name)
             member.size = path.stat().st_size
@@ -97,7 +96,7 @@ def mmdebstrap_argv(recipe: Recipe, target: Path, sources: list[str], scratch: P
     hooks = []
     if recipe.user:
         hooks.append(f'chroot "$1" useradd --create-home --shell /bin/bash {shlex.quote(recipe.user)}')
-    if recipe.overlay:
+    if recipe.overlays:
         hooks.append(f"tar-in {shlex.quote(str(scratch / 'overlay.tar'))} /")
     # Each container gets its own identity and this machine's way of fetching when it is created.
     hooks.append('rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/apt/apt.conf.d/99mmdebstrap')
@@ -119,8 +118,8 @@ def make_rootfs(recipe: Recipe, apt: aptconf.AptSetup) -> Path:
         # mmdebstrap downloads as an unprivileged user, who must be able to read here.
         scratch.chmod(0o755)
         (scratch / "apt.conf").write_text(apt.settings, encoding="utf-8")
-        if recipe.overlay:
-            (scratch / "overlay.tar").write_bytes(overlay_tar(recipe.overlay_dir))
+        if recipe.overlays:
+            (scratch / "overlay.tar").write_bytes(overlay_tar(*recipe.overlay_dirs))
         # Only a finished tree gets the name that counts.
         partial = cached.with_name(f".partial-{cached.name}")
         run(as_root(mmdebstrap_argv(recipe, partial, aptconf.source_lines(apt.repos, recipe.suite), scratch)))

@@ -179,7 +179,7 @@ class TestRecipes:
 
     def test_overlay_belongs_to_the_digest(self) -> None:
         recipe = self.recipes["livepeer-lab/host:trixie"]
-        assert dataclasses.replace(recipe, overlay="services").digest() != recipe.digest()
+        assert dataclasses.replace(recipe, overlays=("services",)).digest() != recipe.digest()
 
     def test_recipes_name_no_mirror(self) -> None:
         for path in [paths.IMAGES / "recipes.toml", *(paths.LAB / "labkit").glob("*.py"), paths.LAB / "bootstrap.sh"]:
@@ -187,13 +187,13 @@ class TestRecipes:
             assert not re.search(r"(deb|security|archive)\.(debian|ubuntu)\.(org|com)", text)
 
     def test_overlay_belongs_to_root_and_sudoers_is_read_only(self) -> None:
-        with tarfile.open(fileobj=io.BytesIO(images.overlay_tar(paths.IMAGES / "host"))) as archive:
+        with tarfile.open(fileobj=io.BytesIO(images.overlay_tar(paths.IMAGES / "server", paths.IMAGES / "docker"))) as archive:
             members = {member.name: member for member in archive.getmembers()}
         assert {member.uid for member in members.values()} == {0}
         assert members["etc/sudoers.d/ops"].mode == 0o440
 
     def test_hosts_take_images_from_the_labs_registry(self) -> None:
-        settings = json.loads((paths.IMAGES / "host/etc/docker/daemon.json").read_text(encoding="utf-8"))
+        settings = json.loads((paths.IMAGES / "docker/etc/docker/daemon.json").read_text(encoding="utf-8"))
         assert settings["registry-mirrors"] == ["http://registry.lab:5000"]
 
     def test_mmdebstrap_leaves_no_identity_behind(self, tmp_path: Path) -> None:
