@@ -124,6 +124,9 @@ class DockerSocket:
     def version(self):
         return json.loads(self._get("/version"))["Version"]
 
+    def info(self):
+        return json.loads(self._get("/info"))
+
     def runners(self):
         """Every container that a node made, stopped ones included; the bare list lacks the ports of those."""
         found = json.loads(self._get("/containers/json", all="1", filters=json.dumps({"label": [RUNNER_LABEL]})))
