@@ -8,21 +8,22 @@ from __future__ import annotations
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import UnsupportedError, release
+from ansible_collections.livepeer.ai.plugins.plugin_utils._placement import managed, slots
 
 
 def runner_ports(models, version, gpus=None, containers_per_gpu=1):
     """Every host port on which go-livepeer may publish a runner for these models."""
     try:
         known = release(version)
-        bases = {known.pipeline(m["pipeline"]).port_base for m in models if not m.get("url")}
+        bases = {known.pipeline(m["pipeline"]).port_base for m in managed(models)}
     except UnsupportedError as error:
         raise AnsibleFilterError(str(error)) from error
     gpus = [int(gpu) for gpu in gpus or [0]]
     if any(gpu > 9 or gpu < 0 for gpu in gpus) or not 1 <= int(containers_per_gpu) <= 10:
         # Two digits follow the base: one for the container on the GPU, one for the GPU.
         raise AnsibleFilterError("runner ports have room for GPUs 0 to 9 and at most 10 containers per GPU")
-    slots = [slot * 10 + gpu for slot in range(int(containers_per_gpu)) for gpu in gpus]
-    return sorted(base * 100 + slot for base in bases for slot in slots)
+    offsets = [place * 10 + gpu for place, gpu in slots(gpus, containers_per_gpu)]
+    return sorted(base * 100 + offset for base in bases for offset in offsets)
 
 
 class FilterModule:

@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
+from ansible_collections.livepeer.ai.plugins.plugin_utils import _placement
+
 
 def warm_runners(models):
     """The containers a node keeps running for these models, one entry each."""
-    return [
-        {"pipeline": model["pipeline"], "model_id": model["model_id"]}
-        for model in models
-        if model.get("warm") and not model.get("url")
-        for _number in range(int(model.get("capacity", 1)))
-    ]
+    return [{"pipeline": model["pipeline"], "model_id": model["model_id"]} for model in _placement.warm_runners(models)]
 
 
 class FilterModule:

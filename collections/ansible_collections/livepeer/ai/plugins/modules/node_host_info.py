@@ -11,8 +11,8 @@ short_description: What a go-livepeer node would meet on a host
 version_added: "1.0.0"
 author: "livepeer.ai contributors (@livepeer-ai)"
 description:
-  - Tells who listens on ports, whether the Docker Engine answers, which runners exist, which names resolve, how many
-    GPUs the NVIDIA driver has, and what other nodes on the host are configured for.
+  - Tells who listens on ports, whether the Docker Engine answers, which runners exist, which names resolve, and what
+    other nodes on the host are configured for.
   - Needs nothing but Python's standard library, so it can be asked before anything is installed.
 extends_documentation_fragment:
   - livepeer.ai._attributes
@@ -76,7 +76,7 @@ docker:
     error: {description: "Why it does not answer, or empty.", type: str}
 runners:
   description:
-    - The containers that go-livepeer nodes started, with name, creator_id, pipeline, model_id, image and state.
+    - The containers that go-livepeer nodes started, with id, name, creator_id, pipeline, model_id, image and state.
   returned: when O(docker=true)
   type: list
   elements: dict
@@ -84,10 +84,6 @@ addresses:
   description: For each of the O(names) the addresses it resolves to, none if it does not.
   returned: always
   type: dict
-gpus:
-  description: How many GPUs the NVIDIA driver has found.
-  returned: always
-  type: int
 nodes:
   description: The config files found, with the flags that two nodes on a host must not share.
   returned: always
@@ -140,7 +136,6 @@ class HostInfo:
     def answer(self):
         result = {
             "addresses": {name: self.resolve(name) for name in self.params["names"]},
-            "gpus": len(glob.glob(f"{self.proc}/driver/nvidia/gpus/*")),
             "nodes": self.nodes(),
         }
         published = {}
@@ -175,6 +170,7 @@ class HostInfo:
     @staticmethod
     def runner(container):
         return {
+            "id": container.id,
             "name": container.name,
             "creator_id": container.creator_id,
             "pipeline": container.pipeline,

@@ -15,7 +15,7 @@ from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import (
     nearest,
     release,
 )
-from ansible_collections.livepeer.ai.plugins.plugin_utils._values import is_number, type_name
+from ansible_collections.livepeer.ai.plugins.plugin_utils._values import is_number, size_in_bytes, type_name
 
 # What go-livepeer reads, in the order the document is written.
 KEYS = (
@@ -31,8 +31,8 @@ KEYS = (
     "pixels_per_unit",
     "currency",
 )
-# One list of models serves several roles: these keys are meant for model_weights and are left out of the document.
-OTHER_ROLES_KEYS = ("revision", "allow_patterns", "ignore_patterns")
+# One list of models serves several roles: these keys are not for go-livepeer and are left out of the document.
+OTHER_KEYS = ("revision", "allow_patterns", "ignore_patterns", "vram")
 FIXED_CURRENCIES = ("wei", "eth")
 FEED_CURRENCIES = ("usd",)
 
@@ -90,11 +90,12 @@ class Entry:
         self.check_external()
         self.check_warm_and_capacity()
         self.check_flags()
+        self.check_vram()
         self.check_price()
         return self.problems
 
     def check_keys(self):
-        known = (*KEYS, *OTHER_ROLES_KEYS)
+        known = (*KEYS, *OTHER_KEYS)
         for key, value in self.entry.items():
             if key not in known:
                 hint = nearest(key, known) or f"; go-livepeer reads {', '.join(KEYS)}"
@@ -188,6 +189,11 @@ class Entry:
             elif not isinstance(value, (str, bool)):
                 kind, rule = type_name(value), "go-livepeer takes text or booleans only: quote it"
                 self.complain("optimization_flags", f"{name} is {kind}, {rule}")
+
+    def check_vram(self):
+        # A few bytes are a number whose unit was forgotten.
+        if self.usable("vram") and (size_in_bytes(self.entry["vram"]) or 0) < 1024**2:
+            self.complain("vram", f"is {self.entry['vram']!r}, must be a size such as 12GiB, or a number of bytes")
 
     def check_price(self):
         for key in ("price_per_unit", "pixels_per_unit"):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 
@@ -25,3 +26,22 @@ def type_name(value):
         if isinstance(value, kind):
             return name
     return type(value).__name__
+
+
+_UNITS = {"": 1, "b": 1}
+_UNITS.update({f"{letter}b": 1000**step for step, letter in enumerate("kmgt", 1)})
+_UNITS.update({f"{letter}ib": 1024**step for step, letter in enumerate("kmgt", 1)})
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
+
+
+def size_in_bytes(value):
+    """Bytes of a number, or of a text such as 12GiB; None if it is neither, or nothing."""
+    match = _SIZE.fullmatch(value.strip() if isinstance(value, str) else str(value) if is_number(value) else "")
+    if not match or match.group(2).lower() not in _UNITS:
+        return None
+    return int(float(match.group(1)) * _UNITS[match.group(2).lower()]) or None
+
+
+def size_text(size):
+    """Bytes for people, in the unit that cards are sold by."""
+    return f"{size / 1024**3:.1f} GiB"

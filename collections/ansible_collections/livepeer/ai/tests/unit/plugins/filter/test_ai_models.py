@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.livepeer.ai.plugins.filter.ai_models import ai_models
 from ansible_collections.livepeer.ai.plugins.module_utils import _go_livepeer
+from ansible_collections.livepeer.ai.plugins.plugin_utils._values import size_in_bytes
 
 MODEL = {"pipeline": "text-to-image", "model_id": "SG161222/RealVisXL_V4.0_Lightning"}
 NAME = "entry 0 (SG161222/RealVisXL_V4.0_Lightning), "
@@ -49,6 +50,7 @@ def test_everything_go_livepeer_reads_is_kept_in_order_and_the_rest_is_left_out(
         "url": "http://127.0.0.1:9000",
         "model_id": "a/b",
         "pipeline": "llm",
+        "vram": "12GiB",
         "revision": "main",
         "allow_patterns": ["*"],
         "ignore_patterns": [],
@@ -147,6 +149,11 @@ def test_everything_go_livepeer_reads_is_kept_in_order_and_the_rest_is_left_out(
         ({"pixels_per_unit": 1.5}, "pixels_per_unit: is 1.5, must be a positive whole number."),
         ({"currency": "EUR"}, "currency: 'EUR' is unknown: use wei, eth or USD."),
         ({"currency": "USD"}, "currency: USD needs a price feed, and offchain has none: leave it out or use wei."),
+        ({"vram": 24}, "vram: is 24, must be a size such as 12GiB, or a number of bytes."),
+        ({"vram": "12"}, "vram: is '12', must be a size such as 12GiB, or a number of bytes."),
+        ({"vram": "12 Gigs"}, "vram: is '12 Gigs', must be a size such as 12GiB, or a number of bytes."),
+        ({"vram": True}, "vram: is True, must be a size such as 12GiB, or a number of bytes."),
+        ({"vram": [1]}, "vram: is [1], must be a size such as 12GiB, or a number of bytes."),
         ({"currency": 1}, "currency: is a number, must be text: quote it."),
     ],
     ids=str,
@@ -254,6 +261,30 @@ def test_feed_currency_without_a_feed():
     assert refused(with_(price_per_unit=1, currency="USD"), network="mainnet", price_feed=False) == (
         NAME + "currency: USD needs a price feed and none is set: set one or use wei or eth."
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [
+        ("12GiB", 12 * 1024**3),
+        (" 12.5 gib ", 12.5 * 1024**3),
+        ("24GB", 24 * 10**9),
+        ("512MiB", 512 * 1024**2),
+        ("2097152B", 2097152),
+        ("2097152", 2097152),
+        (12884901888, 12884901888),
+        ("1TiB", 1024**4),
+        ("", None),
+        ("0GiB", None),
+        ("-1GiB", None),
+        ("1 PiB", None),
+        (None, None),
+    ],
+)
+def test_sizes(value, size):
+    assert size_in_bytes(value) == size
+    if size:
+        assert ai_models(with_(vram=value), "0.9.1") == [MODEL]
 
 
 def test_live_model_named_by_an_override():

@@ -102,6 +102,7 @@ def test_the_container_behind_dockers_proxy(proc):
     assert (told["listeners"][0]["container"], told["listeners"][0]["creator_id"]) == ("llm_a-b_8000", "gpu1:8935")
     assert told["runners"] == [
         {
+            "id": "abc",
             "name": "llm_a-b_8000",
             "creator_id": "gpu1:8935",
             "pipeline": "llm",
@@ -141,13 +142,6 @@ def test_names(proc, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     assert ask(proc, names=["gpu1", "nowhere"])["addresses"] == {"gpu1": ["192.0.2.7"], "nowhere": []}
-
-
-def test_gpus(proc):
-    assert ask(proc)["gpus"] == 0
-    for gpu in ("0000:01:00.0", "0000:02:00.0"):
-        (proc / "driver/nvidia/gpus" / gpu).mkdir(parents=True)
-    assert ask(proc)["gpus"] == 2
 
 
 def test_other_nodes_are_told_without_their_credentials(proc):
