@@ -32,14 +32,16 @@ def arguments() -> argparse.Namespace:
         if name == "up":
             command.add_argument("--fresh", action="store_true", help="throw the hosts away first")
         if name == "ssh":
-            command.add_argument("host", choices=[host.name for host in topology.HOSTS])
+            command.add_argument("host", metavar="HOST")
             command.add_argument("remote", nargs=argparse.REMAINDER, metavar="COMMAND")
     return parser.parse_args()
 
 
 def ssh(lab: topology.Lab, name: str, remote: list[str]) -> None:
     """Become an ssh client logged in to the host."""
-    host = next(host for host in topology.HOSTS if host.name == name)
+    host = next((host for host in lab.hosts if host.name == name), None)
+    if not host:
+        raise LabError(f"The lab {lab.name} has no host '{name}'; it has {', '.join(host.name for host in lab.hosts)}.")
     argv = [
         "ssh",
         "-i",

@@ -32,6 +32,30 @@ def gateway():
 
 
 @pytest.fixture
+def gpu_bookworm():
+    """Debian 12 without an NVIDIA device."""
+    return lab_host("gpu-bookworm")
+
+
+@pytest.fixture
+def gpu_trixie():
+    """Debian 13 without an NVIDIA device."""
+    return lab_host("gpu-trixie")
+
+
+@pytest.fixture
+def gpu_4090():
+    """Debian 13 described as having two GeForce RTX 4090."""
+    return lab_host("gpu-4090")
+
+
+@pytest.fixture
+def gpu_h100():
+    """Debian 12 described as having eight H100 and four NVSwitches."""
+    return lab_host("gpu-h100")
+
+
+@pytest.fixture
 def hub():
     """The Hub's counters and faults, as good as new before and after the test."""
     hub = Hub()

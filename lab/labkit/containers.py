@@ -19,8 +19,9 @@ from .topology import Host, Lab, Place, Service
 HOST_TIMEOUT = 90
 SERVICE_TIMEOUT = 30
 
-# Run in a host: wait for the end of the boot (the bus is not there at first), trust the machine's certificates, start
-# what somebody stopped, and say what failed. A host under test may rightly hold a failed unit, so that is a note.
+# Run in a host, with the units it must have as arguments: wait for the end of the boot (the bus is not there at first),
+# trust the machine's certificates, start what somebody stopped, and say what failed. A host under test may rightly hold
+# a failed unit, so that is a note.
 HOST_READY = """
 deadline=$(( $(date +%s) + 80 ))
 until state=$(systemctl is-system-running 2>/dev/null); [ "$state" = running ] || [ "$state" = degraded ]; do
@@ -32,8 +33,8 @@ for certificate in /usr/local/share/ca-certificates/*.crt; do
     name=$(basename "$certificate" .crt)
     [ -e "/etc/ssl/certs/$name.pem" ] || { update-ca-certificates >/dev/null 2>&1; break; }
 done
-systemctl is-active --quiet ssh docker || systemctl start ssh docker || exit 1
-docker info >/dev/null || exit 1
+systemctl is-active --quiet "$@" || systemctl start "$@" || exit 1
+case " $* " in *" docker "*) docker info >/dev/null || exit 1 ;; esac
 systemctl list-units --failed --plain --no-legend | cut -d ' ' -f 1
 """
 
@@ -45,7 +46,7 @@ def _content_digest(path: Path) -> str:
 
 def source_digest(path: Path) -> str:
     """Digest of what a service serves or runs; built products are known by the sources they were built from."""
-    for product in (sources.MODELS, sources.NODE):
+    for product in sources.PRODUCTS:
         if path == product.result:
             # A bind mount follows the folder, not its name: one that was made anew needs a new container.
             return digest.of_value([product.sources_digest(), path.stat().st_ino])
@@ -90,7 +91,11 @@ def service_argv(lab: Lab, service: Service) -> list[str]:
 def host_argv(lab: Lab, host: Host, machine: Machine) -> list[str]:
     """Flags and image of a target host's container."""
     docker_data = f"{lab.volume(host)}:/var/lib/docker"
-    return [*common_flags(lab, host), *host_flags(machine), "--volume", docker_data, host.image]
+    flags = [*common_flags(lab, host), *host_flags(machine), "--volume", docker_data]
+    if host.hardware:
+        # `reboot` in the host ends its systemd with a signal, and the engine starts it again.
+        flags += ["--restart", "on-failure"]
+    return [*flags, host.image]
 
 
 def service_spec(lab: Lab, service: Service, image_id: str) -> str:
@@ -188,8 +193,9 @@ def service_answers(lab: Lab, service: Service) -> bool:
 
 
 def _await_host(lab: Lab, host: Host) -> list[str]:
-    """Wait for boot, Docker and SSH; return the names of failed units."""
-    answer = attempt(engine.docker_argv("exec", lab.container(host), "sh", "-c", HOST_READY), timeout=HOST_TIMEOUT)
+    """Wait for boot, the host's units and SSH; return the names of failed units."""
+    ready = ("sh", "-c", HOST_READY, "sh", *host.units)
+    answer = attempt(engine.docker_argv("exec", lab.container(host), *ready), timeout=HOST_TIMEOUT)
     if answer.returncode != 0:
         raise LabError(
             f"{host.name} did not come up: {tail(answer.stderr)}\n"

@@ -13,7 +13,7 @@ from . import aptconf, containers, engine, identity, images, machine, paths, reg
 from .command import attempt, tail
 from .errors import LabError
 from .progress import say
-from .topology import HOSTS, PYTHON_IMAGE, SERVICES, Host, Lab, Place, Service
+from .topology import PYTHON_IMAGE, Host, Lab, Place, Service
 
 # Building images is work for the processor and for dpkg's disk writes by turns.
 BUILD_WORKERS = max(3, os.cpu_count() or 1)
@@ -44,9 +44,10 @@ def together(jobs: Sequence[Callable[[], object]], workers: int) -> None:
         raise LabError("\n".join(str(error) for error in errors))
 
 
-def build(apt: aptconf.AptSetup) -> None:
-    """Images, model repositories and the node's release archive, as far as they are not current."""
-    recipes = images.load_recipes()
+def build(lab: Lab, apt: aptconf.AptSetup) -> None:
+    """The lab's images and what its services hand out, as far as they are not current."""
+    places = (*lab.services, *lab.hosts)
+    recipes = {tag: images.load_recipes()[tag] for tag in {PYTHON_IMAGE, *(place.image for place in places)}}
     base = recipes[PYTHON_IMAGE]
 
     def base_and_runner() -> None:
@@ -58,7 +59,9 @@ def build(apt: aptconf.AptSetup) -> None:
     for recipe in sorted(recipes.values(), key=lambda recipe: -len(recipe.packages)):
         if recipe is not base:
             jobs.append(lambda recipe=recipe: images.ensure(recipe, apt))
-    jobs += [lambda product=product: sources.ensure(product) for product in (sources.MODELS, sources.NODE)]
+    mounted = {here for service in lab.services for here, _there in service.mounts}
+    products = [product for product in sources.PRODUCTS if product.result in mounted]
+    jobs += [lambda product=product: sources.ensure(product) for product in products]
     together(jobs, BUILD_WORKERS)
 
 
@@ -89,23 +92,23 @@ def up(lab: Lab, fresh: bool = False) -> None:
         here = machine.look()
         machine.refuse_unfit(here)
         apt = aptconf.look()
-        build(apt)
+        build(lab, apt)
         identity.ensure_keys(lab)
         ensure_network(lab)
         if fresh:
             say("hosts", "thrown away, to start bare")
-            together([lambda host=host: containers.remove(lab, host, True) for host in HOSTS], len(HOSTS))
+            together([lambda host=host: containers.remove(lab, host, True) for host in lab.hosts], len(lab.hosts))
         _ensure_containers(lab, here, apt)
         # What a changed recipe replaced, unless something still runs from it.
         engine.docker("image", "prune", "--force", "--filter", f"label={engine.RECIPE_LABEL}")
     say(
         f"lab {lab.name}",
-        f"is up: {', '.join(f'{host.name} {lab.address(host)}' for host in HOSTS)} ({time.monotonic() - begin:.1f}s)",
+        f"is up: {', '.join(f'{host.name} {lab.address(host)}' for host in lab.hosts)} ({time.monotonic() - begin:.1f}s)",
     )
 
 
 def _ensure_containers(lab: Lab, here: machine.Machine, apt: aptconf.AptSetup) -> None:
-    places: list[Place] = [*SERVICES, *HOSTS]
+    places: list[Place] = [*lab.services, *lab.hosts]
     found = engine.inspect("container", *(lab.container(place) for place in places))
     ids = {tag: item["Id"] for tag, item in engine.inspect("image", *{place.image for place in places}).items()}
 
@@ -131,7 +134,7 @@ def down(lab: Lab) -> None:
     with only_one():
         names = engine.names_of_lab("container", lab.name)
         # Hosts stop in order first, so that the containers inside them leave nothing behind in the cgroup tree.
-        hosts = [lab.container(host) for host in HOSTS if lab.container(host) in names]
+        hosts = [lab.container(host) for host in lab.hosts if lab.container(host) in names]
         if hosts:
             attempt(engine.docker_argv("stop", "--time", "15", *hosts))
         if names:
@@ -146,7 +149,7 @@ def down(lab: Lab) -> None:
 
 def status(lab: Lab) -> bool:
     """Print a line for each container; True when all are up and answer."""
-    places: list[Place] = [*SERVICES, *HOSTS]
+    places: list[Place] = [*lab.services, *lab.hosts]
     found = engine.inspect("container", *(lab.container(place) for place in places))
     healthy = True
     for place in places:

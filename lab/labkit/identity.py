@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import aptconf
+from . import aptconf, hardware
 from .command import run
-from .topology import HOSTS, Host, Lab
+from .topology import Host, Lab
 
 # Fixed, so that a host keeps its machine id over rebuilds.
 MACHINE_IDS = uuid.UUID("0f3e5a6c-8f0e-4c0b-9f52-6f8a3f0d6a11")
@@ -44,7 +44,7 @@ def ensure_keys(lab: Lab) -> None:
     """The operator's key, each host's key, and known_hosts."""
     ensure_key(person_key(lab), f"ops@{lab.network}")
     lines = []
-    for host in HOSTS:
+    for host in lab.hosts:
         public = ensure_key(host_key(lab, host), f"root@{host.name}.lab").split()
         lines.append(f"{lab.address(host)},{host.name}.lab {public[0]} {public[1]}\n")
     known = lab.directory / "known_hosts"
@@ -69,6 +69,8 @@ def host_files(lab: Lab, host: Host, apt: aptconf.AptSetup) -> dict[str, tuple[b
     }
     for path, (content, mode) in apt.files(host.suite).items():
         files[path] = (content, mode, 0)
+    if host.hardware:
+        files |= {path: (content, mode, 0) for path, (content, mode) in hardware.files(host.hardware).items()}
     return files
 
 

@@ -11,6 +11,8 @@ BUILD = ROOT / "build"
 CACHE = BUILD / "cache"
 HUB_DATA = BUILD / "hub"
 NODE_DATA = BUILD / "node"
+GPU = LAB / "gpu"
+PACKAGES = BUILD / "packages"
 
 
 def lab_dir(lab_name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Build what the services hand out: the Hub's model repositories and the node's release archive.
+"""Build what the services hand out: the Hub's model repositories, the node's release archive, apt repositories.
 
 Each is built by its own program when its sources changed; a stamp beside the result remembers which.
 """
@@ -57,6 +57,29 @@ NODE = Product(
     paths.NODE_DATA,
     "*.tar.gz.sha256",
 )
+
+
+def _repository(name: str, what: str, *of: Path) -> Product:
+    return Product(
+        f"packages {name}",
+        what,
+        paths.GPU / "build.py",
+        (name,),
+        (paths.GPU / "build.py", paths.GPU / "aptrepo.py", *of),
+        paths.PACKAGES / name,
+        "**/InRelease",
+    )
+
+
+DRIVER = _repository("nvidia-driver", "packing the driver stand-ins", paths.GPU / "driver", paths.GPU / "driver.py")
+TOOLKIT = _repository(
+    "nvidia-container-toolkit",
+    "packing the container toolkit's stand-ins",
+    paths.GPU / "toolkit",
+    paths.GPU / "toolkit.py",
+)
+ENGINE = _repository("docker", "giving Debian's Docker Engine Docker's names", paths.GPU / "engine.py")
+PRODUCTS = (MODELS, NODE, DRIVER, TOOLKIT, ENGINE)
 
 
 def ensure(product: Product) -> None:

@@ -1,10 +1,13 @@
-"""What a lab consists of: names, addresses and what runs where. Two labs of one shape share nothing but images."""
+"""What a lab consists of: names, addresses and what runs where.
+
+Two labs share nothing but images and packages: `demo`, and `test`, which has the GPU hosts besides.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import paths
@@ -14,6 +17,7 @@ SUBNETS = {
     "demo": ("172.29.10", "LAB_SUBNET_PREFIX"),
     "test": ("172.29.11", "LAB_TEST_SUBNET_PREFIX"),
 }
+EVERY_LAB = tuple(SUBNETS)
 SERVICES_IMAGE = "livepeer-lab/services:trixie"
 PYTHON_IMAGE = "livepeer-lab/python:trixie"
 NODE_VERSION = "0.9.1"
@@ -26,6 +30,8 @@ class Place:
     name: str
     octet: int
     image: str
+    # The labs that have it.
+    labs: tuple[str, ...] = field(default=EVERY_LAB, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,14 @@ class Host(Place):
     """A Debian machine, as far as Ansible can tell."""
 
     suite: str
+    # Units that must run before anybody logs in; a bare server has no Docker.
+    units: tuple[str, ...] = ("ssh", "docker")
+    # What is on its PCI bus, by the name of a file in lab/gpu/hardware; empty: whatever the machine has.
+    hardware: str = ""
 
+
+# The signed apt repositories: name and folder (lab/gpu/README.md says what they hold).
+PACKAGE_REPOSITORIES = ("nvidia-driver", "nvidia-container-toolkit", "docker")
 
 SERVICES = (
     Service(
@@ -99,12 +112,33 @@ SERVICES = (
         command=("python3", "/opt/lab/rpc/server.py", "--host", "0.0.0.0", "--port", "8545"),
         mounts=((paths.LAB / "rpc", "/opt/lab/rpc"),),
     ),
+    Service(
+        "packages",
+        14,
+        SERVICES_IMAGE,
+        port=8000,
+        ready_path="/",
+        command=("python3", "-m", "http.server", "8000", "--directory", "/srv/packages"),
+        mounts=tuple((paths.PACKAGES / name, f"/srv/packages/{name}") for name in PACKAGE_REPOSITORIES),
+        labs=("test",),
+    ),
 )
+
+
+def _gpu_host(name: str, octet: int, suite: str, hardware: str) -> Host:
+    """A bare server of the lab `test`."""
+    image = f"livepeer-lab/bare:{suite}"
+    return Host(name, octet, image, suite, units=("ssh",), hardware=hardware, labs=("test",))
+
 
 HOSTS = (
     Host("orch-bookworm", 21, "livepeer-lab/host:bookworm", "bookworm"),
     Host("orch-trixie", 22, "livepeer-lab/host:trixie", "trixie"),
     Host("gateway", 31, "livepeer-lab/host:trixie", "trixie"),
+    _gpu_host("gpu-bookworm", 41, "bookworm", "none"),
+    _gpu_host("gpu-trixie", 42, "trixie", "none"),
+    _gpu_host("gpu-4090", 43, "trixie", "rtx-4090-x2"),
+    _gpu_host("gpu-h100", 44, "bookworm", "h100-sxm-x8"),
 )
 
 
@@ -114,6 +148,14 @@ class Lab:
 
     name: str
     prefix: str
+
+    @property
+    def hosts(self) -> list[Host]:
+        return [host for host in HOSTS if self.name in host.labs]
+
+    @property
+    def services(self) -> list[Service]:
+        return [service for service in SERVICES if self.name in service.labs]
 
     @property
     def network(self) -> str:

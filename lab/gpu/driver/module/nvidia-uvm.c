@@ -1,0 +1,6 @@
+// Stand-in for NVIDIA's nvidia-uvm module.
+#include <linux/module.h>
+
+MODULE_LICENSE("@LICENSE@");
+MODULE_VERSION("@VERSION@");
+MODULE_DESCRIPTION("Stand-in without hardware access");
