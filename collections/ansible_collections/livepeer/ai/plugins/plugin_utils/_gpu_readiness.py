@@ -45,12 +45,6 @@ def numbers(values):
     return f"GPU{'s' if len(texts) != 1 else ''} {', '.join(texts)}"
 
 
-def pci_address(text):
-    """An address as the kernel writes it: nvidia-smi has a longer domain, the driver's log no function."""
-    match = re.search(r"([0-9a-f]{4}):([0-9a-f]{2}):([0-9a-f]{2})", str(text).lower())
-    return ":".join(match.groups()) if match else ""
-
-
 class Host:
     """What gpu_info found, in the words of the checks."""
 
@@ -61,28 +55,26 @@ class Host:
         self.processes = info["processes"]
         self.nvswitch = info["nvswitch"]
         self.runtimes = info["runtimes"]
-        # The switches count their own errors.
-        errors = [xid for xid in info["xid"] if xid.get("source", "gpu") == "gpu"]
-        self.fallen = {pci_address(xid["pci_address"]) for xid in errors if xid["code"] == FALLEN_OFF_THE_BUS}
+        self.findings = info["findings"]
+        # NVSwitches count their own errors.
+        errors = [xid for xid in info["xid"] if xid["source"] == "gpu"]
+        self.fallen = {xid["pci_address"] for xid in errors if xid["code"] == FALLEN_OFF_THE_BUS}
         self.cdi_devices = {
             name for spec in info["cdi"] if spec["kind"] == CDI_KIND and not spec["error"] for name in spec["devices"]
         }
 
-    @property
-    def has_driver(self):
-        return self.driver["loaded"]
-
-    @property
-    def library_fits(self):
-        return self.driver["matches"]
-
     def cdi_gives(self, index):
         """Whether Docker hands this GPU over by CDI when a container asks for it by number."""
-        found = re.match(r"(\d+)\.(\d+)", self.runtimes["docker_version"] or "")
-        return bool(found) and tuple(map(int, found.groups())) >= CDI_FIRST and str(index) in self.cdi_devices
+        found = re.match(r"(\d+)\.(\d+)", self.runtimes["docker_version"])
+        recent = bool(found) and tuple(map(int, found.groups())) >= CDI_FIRST
+        return recent and self.runtimes["docker_cdi"] and str(index) in self.cdi_devices
 
     def docker_gives(self, index):
         return self.runtimes["hook"] or self.cdi_gives(index)
+
+    def told_of(self, *subjects):
+        """What gpu_info says is wrong about some subjects."""
+        return [finding["sentence"] for finding in self.findings if finding["subject"] in subjects]
 
     def name(self, index):
         return f"GPU {index} ({self.gpus[index]['name']})"
@@ -137,6 +129,7 @@ class GpuReadiness(Verdict):
                 self.check_fabric()
                 for index in self.check_numbers():
                     self.check_gpu(index)
+                self.tell_the_rest()
         return self.told()
 
     def check_bus(self):
@@ -148,24 +141,6 @@ class GpuReadiness(Verdict):
         )
         return False
 
-    def check_driver(self):
-        driver = self.host.driver
-        if not self.host.has_driver:
-            why = f" ({driver['error'].rstrip('.')})" if driver["error"] else ""
-            self.missing(
-                f"The NVIDIA driver is not loaded on this host{why};"
-                " install it with the role nvidia_driver, and reboot if that says so."
-            )
-            return False
-        if not self.host.library_fits:
-            library = f"is {driver['library_version']}" if driver["library_version"] else "cannot be found"
-            self.missing(
-                f"The loaded NVIDIA driver is {driver['version']}, but its library {library}: running containers go on,"
-                " the next one does not start. Reboot this host, or install the library of the loaded driver."
-            )
-            return False
-        return True
-
     def check_docker(self):
         lacking = [index for index in self.wanted if not self.host.docker_gives(index)]
         if lacking:
@@ -175,33 +150,37 @@ class GpuReadiness(Verdict):
                 " run the role nvidia_container_toolkit."
             )
 
+    def check_driver(self):
+        """Whether the driver works; a mismatched library fails the next container, not those that run."""
+        driver = self.host.driver
+        if driver["loaded"] and driver["matches"] and self.host.gpus:
+            return True
+        for sentence in self.host.told_of("driver") or ["The NVIDIA driver on this host shows no GPU."]:
+            self.missing(f"{sentence} The role nvidia_driver sees to the driver.")
+        return False
+
     def check_fabric(self):
-        nvswitch = self.host.nvswitch
-        if nvswitch["count"] and nvswitch["fabric_manager"] != "active":
-            state = nvswitch["fabric_manager"] or "not installed"
-            self.missing(
-                f"This host has {nvswitch['count']} NVSwitches, but the fabric manager is {state}, without which CUDA"
-                " does not start; run the role nvidia_driver, or start nvidia-fabricmanager."
-            )
+        if self.host.nvswitch["count"] and self.host.nvswitch["fabric_manager"] != "active":
+            for sentence in self.host.told_of("nvswitch"):
+                self.missing(sentence)
 
     def check_numbers(self):
         """The wanted GPUs that exist."""
         unknown = [index for index in self.wanted if index not in self.host.gpus]
-        strangers = self.host.fallen - {pci_address(gpu["pci_bus_id"]) for gpu in self.host.gpus.values()}
-        lost = f"the GPU at {', '.join(sorted(strangers))} has fallen off the bus (Xid {FALLEN_OFF_THE_BUS})"
         if unknown:
-            known = numbers(sorted(self.host.gpus)) if self.host.gpus else "none"
-            remedy = f"{lost}: reboot this host" if strangers else "correct the list (numbers begin at 0)"
+            lost = self.host.told_of("gpu", "xid") or ["Correct the list, numbers begin at 0."]
+            known = numbers(sorted(self.host.gpus))
             self.refuse(
-                f"orchestrator_gpus names {numbers(unknown)}, but the driver on this host knows {known}; {remedy}."
+                f"orchestrator_gpus names {numbers(unknown)}, but the driver on this host shows only {known}."
+                f" {' '.join(lost)}"
             )
-        elif strangers:
-            self.warn(f"On this host {lost}; the numbers of the other GPUs may change with the next boot.")
         return [index for index in self.wanted if index in self.host.gpus]
 
     def check_gpu(self, index):
         gpu = self.host.gpus[index]
-        if pci_address(gpu["pci_bus_id"]) in self.host.fallen:
+        if gpu["problem"]:
+            self.refuse(f"{self.host.name(index)} does not answer ({gpu['problem']}); reboot this host.")
+        elif gpu["pci_bus_id"] in self.host.fallen:
             self.refuse(
                 f"{self.host.name(index)} has fallen off the bus since this host was booted (Xid {FALLEN_OFF_THE_BUS});"
                 " reboot the host, and see to power and cooling if it happens again."
@@ -213,6 +192,12 @@ class GpuReadiness(Verdict):
             )
         else:
             self.check_memory(index)
+
+    def tell_the_rest(self):
+        """What else is wrong is worth a look and may not keep a runner from starting; no refusal is to drown in it."""
+        for sentence in self.host.told_of("driver", "gpu", "xid", "nouveau", "nvswitch", "cdi", "runfile"):
+            if not self.refusals:
+                self.warn(sentence)
 
     def check_memory(self, index):
         gpu, foreign = self.host.gpus[index], self.host.foreign(index, self.own)

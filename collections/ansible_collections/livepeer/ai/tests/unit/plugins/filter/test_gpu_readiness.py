@@ -10,7 +10,8 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.livepeer.ai.plugins.filter.gpu_readiness import gpu_readiness
 from ansible_collections.livepeer.ai.plugins.filter.image_readiness import image_readiness
-from ansible_collections.livepeer.ai.tests.unit.gpu_hosts import GIB, NO_DRIVER, gpu, host, process
+from ansible_collections.livepeer.ai.tests.unit import nvidia_machine
+from ansible_collections.livepeer.ai.tests.unit.gpu_hosts import GIB, NO_DRIVER, gpu, host, libraries, process, xid
 
 SDXL = {"pipeline": "text-to-image", "model_id": "SG161222/RealVisXL_V4.0_Lightning", "warm": True}
 LLM = {"pipeline": "llm", "model_id": "meta-llama/Meta-Llama-3.1-8B-Instruct", "warm": True}
@@ -44,27 +45,35 @@ def test_no_gpu_at_all():
         )
 
 
+MISMATCH = {"gpus": [], "driver.matches": False}
+INSTALLED = {**NO_DRIVER, "driver.module_version": "580.95.05", "driver.libraries": libraries("580.95.05")}
 MISSING = [
     (
         NO_DRIVER,
-        "The NVIDIA driver is not loaded on this host (NVIDIA-SMI has failed because it couldn't communicate with the"
-        " NVIDIA driver); install it with the role nvidia_driver, and reboot if that says so.",
+        "2 NVIDIA GPUs on the PCI bus, and no NVIDIA driver is installed: install one."
+        " The role nvidia_driver sees to the driver.",
     ),
     (
-        {**NO_DRIVER, "driver.error": ""},
-        "The NVIDIA driver is not loaded on this host;"
-        " install it with the role nvidia_driver, and reboot if that says so.",
+        INSTALLED,
+        "The driver 580.95.05 is installed and not loaded: reboot, or run `modprobe nvidia` and read `dmesg`."
+        " The role nvidia_driver sees to the driver.",
     ),
     (
-        {"driver.library_version": "580.105.08", "driver.matches": False, "gpus": []},
-        "The loaded NVIDIA driver is 580.95.05, but its library is 580.105.08: running containers go on, the next one"
-        " does not start. Reboot this host, or install the library of the loaded driver.",
+        {"driver.library_version": "580.105.08", "driver.libraries": libraries("580.105.08"), **MISMATCH},
+        "The loaded kernel module is 580.95.05 and the libraries are 580.105.08, so nothing new can use a GPU"
+        " (Driver/library version mismatch): reboot, or stop everything that uses the GPUs and load the module anew."
+        " The role nvidia_driver sees to the driver.",
     ),
     (
-        {"driver.library_version": "", "driver.matches": False, "gpus": []},
-        "The loaded NVIDIA driver is 580.95.05, but its library cannot be found: running containers go on, the next one"
-        " does not start. Reboot this host, or install the library of the loaded driver.",
+        {"driver.library_version": "", "driver.libraries": [], **MISMATCH},
+        "The driver 580.95.05 is loaded, but its library libnvidia-ml.so is not on this host: reinstall the driver's"
+        " packages. The role nvidia_driver sees to the driver.",
     ),
+    (
+        {"gpus": [], "driver.error": "No devices were found"},
+        "nvidia-smi says: No devices were found. The role nvidia_driver sees to the driver.",
+    ),
+    ({"gpus": []}, "The NVIDIA driver on this host shows no GPU. The role nvidia_driver sees to the driver."),
     (
         {"runtimes.hook": False},
         "Docker cannot give GPUs 0, 1 to a container: there is no nvidia-container-runtime-hook on this host, nor a CDI"
@@ -72,13 +81,13 @@ MISSING = [
     ),
     (
         {"nvswitch.count": 4, "nvswitch.fabric_manager": "inactive"},
-        "This host has 4 NVSwitches, but the fabric manager is inactive, without which CUDA does not start;"
-        " run the role nvidia_driver, or start nvidia-fabricmanager.",
+        "The host has 4 NVSwitches, and the fabric manager is inactive, without which CUDA does not start:"
+        " read `journalctl -u nvidia-fabricmanager` and start it.",
     ),
     (
         {"nvswitch.count": 4},
-        "This host has 4 NVSwitches, but the fabric manager is not installed, without which CUDA does not start;"
-        " run the role nvidia_driver, or start nvidia-fabricmanager.",
+        "The host has 4 NVSwitches and no fabric manager, without which CUDA does not start:"
+        " install nvidia-fabricmanager of the driver's version 580.95.05.",
     ),
 ]
 
@@ -91,12 +100,12 @@ def test_what_other_roles_bring_is_refused_or_on_a_bare_host_warned_of(changes, 
 
 def test_everything_that_is_missing_is_told_at_once():
     refusals, _warnings = judge({**NO_DRIVER, "runtimes.hook": False})
-    assert [sentence.partition(" ")[0] for sentence in refusals] == ["Docker", "The"]
+    assert [sentence.partition(" ")[0] for sentence in refusals] == ["Docker", "2"]
 
 
 def cdi(devices=("0", "1", "all"), kind="nvidia.com/gpu", error=""):
     specification = {"path": "/etc/cdi/nvidia.yaml", "kind": kind, "devices": list(devices), "driver_version": ""}
-    return [{**specification, "stale": False, "error": error}]
+    return [{**specification, "missing": [], "stale": False, "error": error}]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +134,17 @@ def test_the_fabric_manager_runs():
     assert judge({"nvswitch.count": 4, "nvswitch.fabric_manager": "active"}) == ([], [])
 
 
+def test_cdi_that_is_switched_off():
+    changes = {"runtimes.hook": False, "runtimes.docker_version": "29.2.0", "cdi": cdi(), "runtimes.docker_cdi": False}
+    assert len(judge(changes)[0]) == 1
+
+
 # Which GPUs
+
+GONE = {
+    "gpus": [gpu(0)],
+    "xid": [xid(79, "0000:02:00.0")],
+}
 
 
 @pytest.mark.parametrize(
@@ -134,29 +153,33 @@ def test_the_fabric_manager_runs():
         (
             [0, 2, 3],
             {},
-            "orchestrator_gpus names GPUs 2, 3, but the driver on this host knows GPUs 0, 1;"
-            " correct the list (numbers begin at 0).",
-        ),
-        (
-            [0],
-            {"gpus": []},
-            "orchestrator_gpus names GPU 0, but the driver on this host knows none;"
-            " correct the list (numbers begin at 0).",
+            "orchestrator_gpus names GPUs 2, 3, but the driver on this host shows only GPUs 0, 1."
+            " Correct the list, numbers begin at 0.",
         ),
         (
             [0, 1],
-            {
-                "gpus": [gpu(0)],
-                "xid": [{"code": 79, "pci_address": "0000:02:00", "text": "GPU has fallen off the bus."}],
-            },
-            "orchestrator_gpus names GPU 1, but the driver on this host knows GPU 0;"
-            " the GPU at 0000:02:00 has fallen off the bus (Xid 79): reboot this host.",
+            GONE,
+            "orchestrator_gpus names GPU 1, but the driver on this host shows only GPU 0. nvidia-smi shows 1 of the 2"
+            " GPUs on the PCI bus; it lacks 0000:02:00.0: read `journalctl -k` for NVRM, then reboot the host; if it"
+            " returns, check power, seating and riser of the card and have it examined.",
         ),
         (
             [0, 1],
-            {"xid": [{"code": 79, "pci_address": "0000:01:00.0", "text": ""}]},
+            {**GONE, "pci": host()["pci"][:1]},
+            "orchestrator_gpus names GPU 1, but the driver on this host shows only GPU 0. The GPU at 0000:02:00.0"
+            " reported falling off the bus since boot (Xid 79): reboot the host; if it returns, check power, seating"
+            " and riser of the card and have it examined.",
+        ),
+        (
+            [0, 1],
+            {"xid": [xid(79, "0000:01:00.0")]},
             f"{CARD} has fallen off the bus since this host was booted (Xid 79);"
             " reboot the host, and see to power and cooling if it happens again.",
+        ),
+        (
+            [0, 1],
+            {"gpus": [gpu(0, problem="GPU is lost"), gpu(1)]},
+            f"{CARD} does not answer (GPU is lost); reboot this host.",
         ),
     ],
 )
@@ -166,24 +189,26 @@ def test_gpus_that_are_not_there(gpus, changes, sentence):
     assert judge(changes, gpus, bare=True) == ([sentence], [])
 
 
-def test_a_fallen_gpu_that_nobody_asked_for():
-    xid = [{"code": 79, "pci_address": "PCI:0000:0a:00", "text": "", "source": "gpu"}]
-    assert judge({"xid": xid}) == (
-        [],
-        [
-            "On this host the GPU at 0000:0a:00 has fallen off the bus (Xid 79);"
-            " the numbers of the other GPUs may change with the next boot."
-        ],
-    )
-    assert judge({"xid": [{"code": 79, "pci_address": "0000:02:00", "text": ""}]}, gpus=[0]) == ([], [])
+def test_what_is_wrong_with_other_gpus_is_a_warning():
+    refusals, warnings = judge({"xid": [xid(79, "0000:02:00.0")]}, gpus=[0])
+    assert not refusals and warnings[0].startswith("The GPU at 0000:02:00.0 reported falling off the bus since boot")
 
 
-def test_other_errors_are_no_reason():
-    xid = [
-        {"code": 31, "pci_address": "0000:01:00.0", "text": "", "source": "gpu"},
-        {"code": 79, "pci_address": "0000:01:00.0", "text": "", "source": "nvswitch"},
+def test_what_else_is_wrong_is_a_warning():
+    changes = {
+        "xid": [xid(31, "0000:01:00.0"), xid(95, "0000:01:00.0"), xid(79, "0000:01:00.0", "nvswitch")],
+        "nouveau.blacklisted": False,
+        "driver.module_version": "580.105.08",
+    }
+    refusals, warnings = judge(changes)
+    assert not refusals
+    assert [warning[:40] for warning in warnings] == [
+        "The driver 580.95.05 is loaded, and its ",
+        "The GPU at 0000:01:00.0 reported an unco",
+        "nouveau is not blacklisted and may take ",
     ]
-    assert judge({"xid": xid}) == ([], [])
+    # Beside a refusal they would only hide it.
+    assert judge({**changes, "runtimes.hook": False})[1] == []
 
 
 def test_mig():
@@ -267,7 +292,7 @@ WEIGHTS = [
 
 
 def test_weights_on_the_disk_are_a_warning():
-    small = {"gpus": [gpu(0, memory=6 * GIB)]}
+    small = {"gpus": [gpu(0, memory=6 * GIB), gpu(1)]}
     assert judge(small, [0], [SDXL], weights=WEIGHTS) == (
         [],
         [
@@ -414,3 +439,32 @@ def test_external_runners_bring_their_own():
 def test_a_model_without_an_image():
     with pytest.raises(AnsibleFilterError, match="no image is known for the live pipeline 'x'"):
         judge_images({}, models=[{"pipeline": "live-video-to-video", "model_id": "x"}])
+
+
+# What the module itself returns
+
+
+def test_hosts_as_gpu_info_sees_them(tmp_path):
+    consumer = nvidia_machine.two_4090(tmp_path / "4090").ask()
+    assert gpu_readiness(consumer, [0, 1], [{**SDXL, "vram": "20GiB"}]) == {"refusals": [], "warnings": []}
+    refusals = gpu_readiness(consumer, [1, 0], [{**SDXL, "vram": "20GiB"}])["refusals"]
+    assert refusals[0].startswith("GPU 1 (NVIDIA GeForce RTX 4090) has 4.4 GiB left of 24.0 GiB (others: python3 (pid")
+    images = {IMAGE: inspected(f"NVIDIA_REQUIRE_CUDA={NEEDS}")}
+    told = image_readiness(images, consumer, [0, 1], [SDXL], "0.9.1")
+    assert told["refusals"] == [f"{REFUSAL}, so its containers would not start; {REMEDY}"]
+    data_centre = nvidia_machine.hgx_h100(tmp_path / "h100").ask()
+    assert gpu_readiness(data_centre, [0, 1], [{**SDXL, "vram": "79GiB"}]) == {"refusals": [], "warnings": []}
+    assert image_readiness(images, data_centre, [0], [SDXL], "0.9.1") == {"refusals": [], "warnings": []}
+
+
+def test_a_bare_host_as_gpu_info_sees_it(tmp_path):
+    machine = nvidia_machine.Machine(tmp_path)
+    machine.pci("0000:01:00.0", driver="")
+    refusals = gpu_readiness(machine.ask(), [0])["refusals"]
+    assert [sentence.partition(":")[0] for sentence in refusals] == [
+        "Docker cannot give GPU 0 to a container",
+        "1 NVIDIA GPU on the PCI bus, and no NVIDIA driver is installed",
+    ]
+    assert gpu_readiness(nvidia_machine.Machine(tmp_path / "none").ask(), [0])["refusals"][0].startswith(
+        "orchestrator_gpus names GPU 0, but this host has no NVIDIA GPU on its PCI bus;"
+    )
