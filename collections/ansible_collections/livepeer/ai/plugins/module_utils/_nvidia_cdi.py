@@ -15,12 +15,13 @@ import re
 # As the CDI library has them; what the later directory names wins.
 DIRECTORIES = ("/etc/cdi", "/var/run/cdi")
 KEY = re.compile(r"""("[^"\\]*"|'[^']*'|[A-Za-z0-9_./-]+):(?:\s+(.*))?$""")
-# The driver's version is part of the names of its libraries; libcuda is in every specification of a GPU.
+# The driver's version is part of the names of its libraries, and has three digits before its first dot, unlike those of
+# the libraries that come along. libcuda is in every specification of a GPU.
 VERSIONS = (
-    re.compile(r"/libcuda\.so\.(\d+\.\d+(?:\.\d+)?)$"),
-    re.compile(r"--host-driver-version=(\d+\.\d+(?:\.\d+)?)$"),
-    re.compile(r"/lib(?:nvidia|cuda)[^/]*\.so\.(\d+\.\d+(?:\.\d+)?)$"),
-    re.compile(r"/firmware/nvidia/(\d+\.\d+(?:\.\d+)?)/"),
+    re.compile(r"/libcuda\.so\.(\d{3,}\.\d+(?:\.\d+)?)$"),
+    re.compile(r"--host-driver-version=(\d{3,}\.\d+(?:\.\d+)?)$"),
+    re.compile(r"/lib(?:nvidia|cuda)[^/]*\.so\.(\d{3,}\.\d+(?:\.\d+)?)$"),
+    re.compile(r"/firmware/nvidia/(\d{3,}\.\d+(?:\.\d+)?)/"),
 )
 NOT_UNDERSTOOD = "not understood"
 

@@ -20,7 +20,7 @@ PROC_VERSION = "/proc/driver/nvidia/version"
 # Debian's module can show itself under its package's name.
 MODULES = ("nvidia", "nvidia_current")
 KERNEL_MODULE = re.compile(r"Kernel Module\s+(?:for\s+\S+\s+)?(\d+\.\d+(?:\.\d+)*)")
-VERSION = re.compile(r"\d+\.\d+(?:\.\d+)*")
+VERSION = re.compile(r"\d{3,}\.\d+(?:\.\d+)*")
 
 LIBRARIES = ("libnvidia-ml", "libcuda")
 LIBRARY_DIRECTORIES = (

@@ -101,12 +101,13 @@ def _versions(told):
 
 def _smi(told):
     driver = told["driver"]
-    mismatched = driver["version"] and driver["library_version"] and not driver["matches"]
-    if not driver["loaded"] or not driver["error"] or mismatched:
+    # Libraries that are missing or of another version have their sentence already.
+    ill_fitting = driver["version"] and not driver["matches"]
+    if not driver["loaded"] or not driver["error"] or ill_fitting:
         return
     if "did not answer" in driver["error"]:
         yield (
-            f"{driver['error'][:1].upper()}{driver['error'][1:]}, so a GPU or the driver hangs: "
+            f"{driver['error']}, so a GPU or the driver hangs: "
             "read `journalctl -k` for NVRM, and reboot the host if it stays so."
         )
     elif "not installed" in driver["error"]:

@@ -328,11 +328,16 @@ class GpuInfo:
         match = VERSION.search(outcome.out) if outcome.ok else None
         return match.group(0) if match else ""
 
-    def runtimes(self):
+    def docker(self):
+        """What the Docker Engine says of itself, nothing if it does not answer or not as one does."""
         try:
-            engine = self.engine.info()
-        except DockerError:
-            engine = {}
+            told = self.engine.info()
+        except (DockerError, ValueError):
+            return {}
+        return told if isinstance(told, dict) else {}
+
+    def runtimes(self):
+        engine = self.docker()
         return {
             "toolkit_version": self.version_of("nvidia-ctk"),
             "hook": bool(self.host.which(HOOK)),
