@@ -30,6 +30,7 @@ MIB = 1024**2
 NAMES = ("GPU 0 (NVIDIA GeForce RTX 4090, 0000:01:00.0)", "GPU 1 (NVIDIA GeForce RTX 4090, 0000:41:00.0)")
 H100 = ("GPU 0 (NVIDIA H100 80GB HBM3, 0000:19:00.0)", "GPU 1 (NVIDIA H100 80GB HBM3, 0000:3b:00.0)")
 EXAMINE = "reboot the host; if it returns, check power, seating and riser of the card and have it examined."
+RECOVERY = "GPU recovery action changed from"
 REGENERATE = (
     "run `nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`, or remove it where nvidia-cdi-refresh writes its own."
 )
@@ -331,8 +332,8 @@ def xid(line):
     [
         (
             updated_without_reboot,
-            "The loaded kernel module is 550.163.01 and the libraries are 580.95.05, so nothing new can use a GPU (Driver/library "
-            "version mismatch): reboot, or stop everything that uses the GPUs and load the module anew.",
+            "The loaded kernel module is 550.163.01 and the libraries are 580.95.05, so nothing new can use a GPU "
+            "(Driver/library version mismatch): reboot, or stop everything that uses the GPUs and load the module anew.",
         ),
         (
             half_updated,
@@ -385,10 +386,8 @@ def xid(line):
             f"The GPU at 0000:01:00.0 reported an uncorrectable memory error since boot (Xid 48, 3 times): {RESET}",
         ),
         (
-            xid(
-                "NVRM: Xid (PCI:0000:01:00): 154, GPU recovery action changed from 0x0 (None) to 0x1 (GPU Reset Required)"
-            ),
-            "The GPU at 0000:01:00.0 asks for a recovery (Xid 154): GPU Reset.",
+            xid(f"NVRM: Xid (PCI:0000:01:00): 154, {RECOVERY} 0x0 (None) to 0x1 (GPU Reset Required)"),
+            "The GPU at 0000:01:00.0 asks for a recovery (Xid 154): GPU Reset Required.",
         ),
         (
             nouveau_may_come_back,
@@ -503,7 +502,7 @@ def test_what_is_wrong_with_switched_gpus(tmp_path, happens, sentence):
         "NVRM: Xid (PCI:0000:01:00): 13, pid=4711, name=python3, Graphics SM Warp Exception on (GPC 7, TPC 7, SM 0)",
         "NVRM: Xid (PCI:0000:01:00): 31, pid=79749, name=exe, Ch 0000000a, MMU Fault",
         "NVRM: Xid (PCI:0000:01:00): 63, pid=1, Row Remapper: New row marked for remapping",
-        "NVRM: Xid (PCI:0000:01:00): 154, GPU recovery action changed from 0x2 (Node Reboot Required) to 0x0 (None)",
+        f"NVRM: Xid (PCI:0000:01:00): 154, {RECOVERY} 0x2 (Node Reboot Required) to 0x0 (None)",
         "nvidia-nvswitch3: SXid (PCI:0000:08:00.0): 12028, Non-fatal, Link 46 egress non-posted PRIV error",
     ],
 )
