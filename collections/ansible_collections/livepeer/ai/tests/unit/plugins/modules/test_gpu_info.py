@@ -333,7 +333,8 @@ def xid(line):
         (
             updated_without_reboot,
             "The loaded kernel module is 550.163.01 and the libraries are 580.95.05, so nothing new can use a GPU "
-            "(Driver/library version mismatch): reboot, or stop everything that uses the GPUs and load the module anew.",
+            "(Driver/library version mismatch): "
+            "reboot, or stop everything that uses the GPUs and load the module anew.",
         ),
         (
             half_updated,
