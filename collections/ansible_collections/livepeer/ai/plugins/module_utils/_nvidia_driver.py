@@ -19,6 +19,7 @@ NVSWITCH_DRIVER = "nvidia-nvswitch"
 PROC_VERSION = "/proc/driver/nvidia/version"
 # Debian's module can show itself under its package's name.
 MODULES = ("nvidia", "nvidia_current")
+MODULE_FILE = re.compile(r"/nvidia(?:-current)?\.ko(?:\.\w+)?:")
 KERNEL_MODULE = re.compile(r"Kernel Module\s+(?:for\s+\S+\s+)?(\d+\.\d+(?:\.\d+)*)")
 VERSION = re.compile(r"\d{3,}\.\d+(?:\.\d+)*")
 
@@ -94,6 +95,12 @@ def module_on_disk(host):
             flavour = "proprietary" if fields.get("license") == "NVIDIA" else "open"
             return {"module_version": fields.get("version", ""), "module_flavour": flavour}
     return {"module_version": "", "module_flavour": ""}
+
+
+def module_kernels(host):
+    """The kernels that have a module of NVIDIA's, whichever of them runs."""
+    found = host.glob("/lib/modules/*/modules.dep")
+    return [path.split("/")[3] for path in found if MODULE_FILE.search(host.read(path))]
 
 
 def libraries(host):

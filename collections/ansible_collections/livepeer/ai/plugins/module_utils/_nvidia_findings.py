@@ -48,6 +48,7 @@ def _not_loaded(told):
     if driver["loaded"] or not gpus:
         return
     version = driver["module_version"] or driver["library_version"]
+    installed = version or driver["module_kernels"]
     if not _ours(told):
         yield (
             f"The GPUs ({_addresses(gpus)}) are handed to virtual machines (driver vfio-pci): "
@@ -58,11 +59,16 @@ def _not_loaded(told):
             "The kernel's own driver nouveau has the GPUs and keeps NVIDIA's from loading: "
             "blacklist nouveau, rebuild the initramfs and reboot."
         )
-    elif not version:
+    elif not installed:
         yield f"{_count(len(gpus), 'NVIDIA GPU')} on the PCI bus, and no NVIDIA driver is installed: install one."
+    elif not driver["module_version"] and driver["module_kernels"]:
+        yield (
+            f"The driver's module is built for {', '.join(driver['module_kernels'])} and not for the running kernel "
+            f"{told['kernel']}: boot one of these, or install the running kernel's headers and build it for that too."
+        )
     elif not driver["module_version"]:
         yield (
-            f"The driver's libraries are there ({version}), but there is no kernel module of it for the running kernel "
+            f"The driver's libraries are there ({version}), but no kernel module of it for the running kernel "
             f"{told['kernel']}: install that kernel's headers and build the module (dkms autoinstall)."
         )
     elif told["secure_boot"] == "enabled":
@@ -284,7 +290,8 @@ def summary(told):
     hardware = ", ".join(f"{count} x {name}" for name, count in names.items())
     hardware = hardware or (_count(len(bus), "NVIDIA GPU") + " on the PCI bus" if bus else "No NVIDIA GPU")
     if not driver["loaded"]:
-        return f"{hardware}, no NVIDIA driver is loaded."
+        installed = driver["module_version"] or driver["library_version"]
+        return f"{hardware}, no NVIDIA driver is loaded" + (f" ({installed} is installed)." if installed else ".")
     flavour = f" ({driver['flavour']})" if driver["flavour"] else ""
     cuda = f", CUDA {driver['cuda_version']}" if driver["cuda_version"] else ""
     return f"{hardware}, driver {driver['version'] or 'of unknown version'}{flavour}{cuda}."

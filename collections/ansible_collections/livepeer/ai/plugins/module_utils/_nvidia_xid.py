@@ -65,10 +65,23 @@ def parse(text):
 
 def read(host):
     """(errors since boot, where they were read): journal, kernel or nothing at all, which is not the same as none."""
+    errors = _journal(host)
+    if errors is not None:
+        return errors, "journal"
+    outcome = host.run("dmesg", seconds=SECONDS)
+    return (parse(outcome.out), "kernel") if outcome.ok else ([], "")
+
+
+def _journal(host):
+    """The errors in the journal, None if it cannot be read or has nothing of the kernel, as in a container."""
     for argv in ((*JOURNAL, f"--grep={PATTERN}", "--case-sensitive=yes"), JOURNAL):
         outcome = host.run(*argv, seconds=SECONDS)
         # Nothing found ends with 1 and an empty stderr; a journal that is not there or not ours to read says so.
         if outcome.code in (0, 1) and not outcome.err.strip():
-            return parse(outcome.out), "journal"
-    outcome = host.run("dmesg", seconds=SECONDS)
-    return (parse(outcome.out), "kernel") if outcome.ok else ([], "")
+            errors = parse(outcome.out)
+            return errors if errors or _has_lines(host.run(*JOURNAL, "--lines=1", seconds=SECONDS)) else None
+    return None
+
+
+def _has_lines(outcome):
+    return outcome.ok and bool(outcome.out.strip()) and "-- No entries --" not in outcome.out

@@ -158,6 +158,7 @@ driver:
     matches: {description: Whether the loaded module and the libraries are of one version., type: bool}
     module_version: {description: "The version of the module that the running kernel would load, or empty.", type: str}
     module_flavour: {description: "The flavour of that module, or empty.", type: str}
+    module_kernels: {description: The kernels on this host that have a module., type: list, elements: str}
     error: {description: "What C(nvidia-smi) complained about, or empty.", type: str}
 nouveau:
   description: The kernel's own driver.
@@ -296,6 +297,7 @@ class GpuInfo:
         driver = {
             **module,
             **_nvidia_driver.module_on_disk(self.host),
+            "module_kernels": _nvidia_driver.module_kernels(self.host),
             "cuda_version": report["cuda_version"],
             "library_version": library["version"],
             "libraries": libraries,

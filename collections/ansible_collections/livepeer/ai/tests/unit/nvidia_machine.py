@@ -19,6 +19,7 @@ SMI_CAPABILITIES = "nvidia-smi --query-gpu=index,uuid,compute_cap --format=csv,n
 SMI_LIST = "nvidia-smi -L"
 JOURNAL = r"journalctl --dmesg --boot --no-pager --output=cat --grep=S?Xid \( --case-sensitive=yes"
 JOURNAL_WHOLE = "journalctl --dmesg --boot --no-pager --output=cat"
+JOURNAL_LAST = f"{JOURNAL_WHOLE} --lines=1"
 FABRIC_MANAGER = "systemctl show nvidia-fabricmanager.service --property=LoadState,ActiveState"
 
 PROPRIETARY = (
@@ -78,7 +79,10 @@ class Machine:
 
     def __init__(self, root):
         self.root = Path(root)
-        self.commands = {JOURNAL: Outcome(1, "-- No entries --\n")}
+        self.commands = {
+            JOURNAL: Outcome(1, "-- No entries --\n"),
+            JOURNAL_LAST: Outcome(0, "systemd[1]: Reached target basic.target\n"),
+        }
         self.asked = []
 
     def file(self, path, content="", mode=0o644):
@@ -118,8 +122,10 @@ class Machine:
         self.file("/sys/module/nvidia/version", f"{version}\n")
 
     def builds(self, version, flavour="NVIDIA", name="nvidia"):
-        """The module lies on the disk."""
+        """The module lies on the disk, beside the kernel's own nouveau."""
         path = f"/lib/modules/{KERNEL}/updates/dkms/{name}.ko"
+        nouveau = "kernel/drivers/gpu/drm/nouveau/nouveau.ko: kernel/drivers/gpu/drm/drm.ko\n"
+        self.file(f"/lib/modules/{KERNEL}/modules.dep", f"{nouveau}updates/dkms/{name}.ko:\n")
         fields = (
             f"filename:       {path}\nversion:        {version}\nlicense:        {flavour}\nsrcversion:     8A1B2C3D\n"
         )
@@ -171,7 +177,6 @@ def _well_kept(root, version, module_text, licence, name, capability):
     machine.builds(version, licence)
     machine.installs(version)
     machine.shows(name, *(f"{index}, {uuid}, {capability}" for index, uuid in enumerate(uuids)))
-    machine.file(f"/lib/modules/{KERNEL}/modules.dep", "kernel/drivers/gpu/drm/nouveau/nouveau.ko: kernel/x.ko\n")
     machine.file("/etc/modprobe.d/nvidia-blacklists-nouveau.conf", "# a comment\nblacklist nouveau\n")
     machine.file("/var/run/cdi/nvidia.yaml", cdi_spec(version, "0", "1", *uuids, "all"))
     machine.says("nvidia-ctk --version", "NVIDIA Container Toolkit CLI version 1.17.8\ncommit: f202b80a9b9d0db0\n")

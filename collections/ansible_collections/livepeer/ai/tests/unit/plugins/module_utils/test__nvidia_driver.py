@@ -62,6 +62,19 @@ def test_no_module_on_disk(machine):
     assert _nvidia_driver.module_on_disk(machine.host) == {"module_version": "", "module_flavour": ""}
 
 
+def test_the_kernels_that_have_a_module(machine):
+    for kernel, line in (
+        ("6.1.0-49-amd64", "updates/dkms/nvidia-current.ko.xz: kernel/x.ko\n"),
+        ("6.1.0-50-amd64", "kernel/nvidia.ko: kernel/x.ko\n"),
+        (
+            "6.1.0-51-amd64",
+            "kernel/drivers/platform/x86/nvidia-wmi-ec-backlight.ko:\nkernel/nvidia-drm.ko: kernel/x.ko\n",
+        ),
+    ):
+        machine.file(f"/lib/modules/{kernel}/modules.dep", line)
+    assert _nvidia_driver.module_kernels(machine.host) == ["6.1.0-49-amd64", "6.1.0-50-amd64"]
+
+
 # Libraries.
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.livepeer.ai.plugins.module_utils._nvidia_host import Outcome
 from ansible_collections.livepeer.ai.plugins.module_utils._nvidia_xid import SERIOUS, parse, read
-from ansible_collections.livepeer.ai.tests.unit.nvidia_machine import JOURNAL, JOURNAL_WHOLE, Machine
+from ansible_collections.livepeer.ai.tests.unit.nvidia_machine import JOURNAL, JOURNAL_LAST, JOURNAL_WHOLE, Machine
 
 LINE = "NVRM: Xid (PCI:0000:65:00): 79, pid=1582259, name=nvc:[driver], GPU has fallen off the bus."
 
@@ -85,13 +85,17 @@ NO_PATTERNS = Outcome(1, "", "Compiled without pattern matching support\n")
 NO_JOURNAL = Outcome(1, "", "No journal files were found.\n")
 NOT_ALLOWED = Outcome(1, "", "dmesg: read kernel buffer failed: Operation not permitted\n")
 FOUND, NOTHING = Outcome(0, LINE + "\n"), Outcome(1, "-- No entries --\n")
+KERNEL_WORDS = Outcome(0, "Linux version 6.1.0-49-amd64\n")
 
 
 @pytest.mark.parametrize(
     ("answers", "count", "source"),
     [
         ({JOURNAL: FOUND}, 1, "journal"),
-        ({JOURNAL: NOTHING, "dmesg": FOUND}, 0, "journal"),
+        ({JOURNAL: NOTHING, JOURNAL_LAST: KERNEL_WORDS, "dmesg": FOUND}, 0, "journal"),
+        # The journal of a container has nothing of the kernel.
+        ({JOURNAL: NOTHING, JOURNAL_LAST: Outcome(0, "-- No entries --\n"), "dmesg": FOUND}, 1, "kernel"),
+        ({JOURNAL: NOTHING, JOURNAL_LAST: NOTHING, "dmesg": NOT_ALLOWED}, 0, ""),
         ({JOURNAL: NO_PATTERNS, JOURNAL_WHOLE: FOUND}, 1, "journal"),
         ({JOURNAL: NO_JOURNAL, JOURNAL_WHOLE: NO_JOURNAL, "dmesg": FOUND}, 1, "kernel"),
         ({"dmesg": FOUND}, 1, "kernel"),
