@@ -19,11 +19,11 @@ EPOCH = "1790000000"
 
 def run(argv: Sequence[str], cwd: Path | None = None, **environment: str) -> str:
     """Standard output; what failed is told with what it said."""
-    done = subprocess.run(
-        argv, cwd=cwd, capture_output=True, text=True, check=False, env={**os.environ, **environment}
-    )
+    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False, env={**os.environ, **environment})
     if done.returncode != 0:
-        raise SystemExit(f"{argv[0]} failed with status {done.returncode}:\n{done.stderr.strip() or done.stdout.strip()}")
+        raise SystemExit(
+            f"{argv[0]} failed with status {done.returncode}:\n{done.stderr.strip() or done.stdout.strip()}"
+        )
     return done.stdout
 
 
@@ -98,7 +98,16 @@ def keyring(home: Path, name: str) -> Iterator[tuple[str, ...]]:
     gpg = ("gpg", "--batch", "--quiet", "--homedir", str(home), "--pinentry-mode", "loopback", "--passphrase", "")
     try:
         if not run([*gpg, "--list-secret-keys", "--with-colons"]):
-            run([*gpg, "--quick-generate-key", f"Lab repository {name} <{name}@lab.invalid>", "ed25519", "sign", "never"])
+            run(
+                [
+                    *gpg,
+                    "--quick-generate-key",
+                    f"Lab repository {name} <{name}@lab.invalid>",
+                    "ed25519",
+                    "sign",
+                    "never",
+                ]
+            )
         yield gpg
     finally:
         subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], capture_output=True, check=False)

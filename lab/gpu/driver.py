@@ -105,9 +105,7 @@ def library(package: str, version: str, *stems: str, relations: Mapping[str, str
 def kernel_source(package: str, version: str) -> dict[str, tuple[bytes, int]]:
     folder = f"usr/src/nvidia-{version}"
     names = sorted(path.name for path in (SOURCES / "module").iterdir())
-    return {
-        f"{folder}/{name}": (source(f"module/{name}", version, license=LICENCES[package]), 0o644) for name in names
-    }
+    return {f"{folder}/{name}": (source(f"module/{name}", version, license=LICENCES[package]), 0o644) for name in names}
 
 
 def kernel(package: str, version: str) -> Package:
@@ -146,6 +144,8 @@ def packages(version: str) -> list[Package]:
         library("libnvidia-ml1", version, "libnvidia-ml"),
         library("libnvidia-cfg1", version, "libnvidia-cfg"),
         library("libnvidia-ptxjitcompiler1", version, "libnvidia-ptxjitcompiler"),
+        library("libnvcuvid1", version, "libnvcuvid"),
+        library("libnvidia-encode1", version, "libnvidia-encode", relations={"Depends": same("libnvcuvid1")}),
         library("libnvcuvid1", version, "libnvcuvid"),
         library("libnvidia-encode1", version, "libnvidia-encode", relations={"Depends": same("libnvcuvid1")}),
         library("libcuda1", version, "libcuda", relations={"Depends": same("libnvidia-ptxjitcompiler1")}),

@@ -81,7 +81,11 @@ def packages(version: str) -> list[Package]:
             "nvidia-container-toolkit-base",
             full,
             "stand-in for NVIDIA's container toolkit, base",
-            {"Depends": "python3", "Breaks": f"{REPLACED}, nvidia-container-toolkit (<= 1.10.0-1)", "Replaces": REPLACED},
+            {
+                "Depends": "python3",
+                "Breaks": f"{REPLACED}, nvidia-container-toolkit (<= 1.10.0-1)",
+                "Replaces": REPLACED,
+            },
             base,
             scripts={"postinst": CONFIG_POSTINST.format(refresh=REFRESH if refresh else ":")},
             section="utils",
@@ -109,5 +113,9 @@ def build(scratch: Path, root: Path) -> list[Path]:
     for version in VERSIONS:
         for package in packages(version):
             pack(package, scratch, root)
-    index(root, ".", {"Origin": "https://nvidia.github.io/libnvidia-container", "Label": "stable", "Architectures": "amd64"})
+    index(
+        root,
+        ".",
+        {"Origin": "https://nvidia.github.io/libnvidia-container", "Label": "stable", "Architectures": "amd64"},
+    )
     return [root]

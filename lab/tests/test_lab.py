@@ -187,7 +187,9 @@ class TestRecipes:
             assert not re.search(r"(deb|security|archive)\.(debian|ubuntu)\.(org|com)", text)
 
     def test_overlay_belongs_to_root_and_sudoers_is_read_only(self) -> None:
-        with tarfile.open(fileobj=io.BytesIO(images.overlay_tar(paths.IMAGES / "server", paths.IMAGES / "docker"))) as archive:
+        with tarfile.open(
+            fileobj=io.BytesIO(images.overlay_tar(paths.IMAGES / "server", paths.IMAGES / "docker"))
+        ) as archive:
             members = {member.name: member for member in archive.getmembers()}
         assert {member.uid for member in members.values()} == {0}
         assert members["etc/sudoers.d/ops"].mode == 0o440
