@@ -180,17 +180,18 @@ def describe(path, text, loaded, gpus):
 
 
 def _missing(names, gpus):
-    """The GPUs that a specification does not offer, neither whole nor, with MIG, in parts, by index or by UUID."""
-    offered = set(names) | {name.split(":")[0] for name in names}
-    parts = {gpu["uuid"]: {device["uuid"] for device in gpu["mig_devices"]} - {""} for gpu in gpus}
-    return [
-        gpu["uuid"]
-        for gpu in gpus
-        if not offered & ({str(gpu["index"]), f"gpu{gpu['index']}", gpu["uuid"]} | parts[gpu["uuid"]])
-        # One with MIG and no devices has nothing to offer.
-        and not (gpu["mig_enabled"] and not gpu["mig_devices"])
-        and not any(re.fullmatch(rf"mig{gpu['index']}", name.split(":")[0]) for name in names)
-    ]
+    """The GPUs that a specification does not offer as they are now: whole, or in all parts that MIG makes of them."""
+    return [gpu["uuid"] for gpu in gpus if not _offers(set(names), gpu)]
+
+
+def _offers(names, gpu):
+    index, devices = gpu["index"], gpu["mig_devices"]
+    if not gpu["mig_enabled"]:
+        return bool(names & {str(index), f"gpu{index}", gpu["uuid"]})
+    if all(device["uuid"] in names for device in devices):
+        return True
+    parts = [name for name in names if name.startswith((f"{index}:", f"mig{index}:"))]
+    return len(parts) >= len(devices)
 
 
 def read(host, loaded, gpus):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.livepeer.ai.plugins.module_utils import _nvidia_xid
+from ansible_collections.livepeer.ai.plugins.module_utils import _nvidia_log
 
 RELOAD = "reboot, or stop everything that uses the GPUs and load the module anew"
 FABRIC_WAITS = ("Not Started", "In Progress")
@@ -40,12 +40,43 @@ def _ours(told):
 def unseen(told):
     """The GPUs on the bus that nvidia-smi does not show, if it shows any."""
     shown = {gpu["pci_bus_id"] for gpu in told["gpus"]}
-    return [gpu for gpu in _ours(told) if gpu["address"] not in shown] if shown else []
+    refused = {one["pci_address"] for one in _refused(told)}
+    return [gpu for gpu in _ours(told) if gpu["address"] not in shown | refused] if shown else []
+
+
+def _refused(told):
+    """The GPUs that the module refuses, unless what was refused at boot is mended by now."""
+    shown = {gpu["pci_bus_id"] for gpu in told["gpus"]}
+    flavour = told["driver"]["flavour"] or told["driver"]["module_flavour"]
+    if not flavour or not _bus(told):
+        return []
+    refused = [one for one in told["refused"] if one["wants"] != flavour]
+    return [one for one in refused if not (one["pci_address"] in shown or shown and not one["pci_address"])]
+
+
+def _refusals(told):
+    for one in _refused(told):
+        if one["wants"] == "open":
+            yield (
+                f"The GPU at {one['pci_address']} works with the open kernel module only, and the proprietary one is "
+                "installed: install the driver's open flavour."
+            )
+        elif one["wants"] == "proprietary":
+            yield (
+                f"The open kernel module refuses the GPU at {one['pci_address']}: if it is older than Turing, install "
+                "the proprietary flavour of driver 580 or older; else it did not answer at boot, and a power cycle may "
+                "help."
+            )
+        else:
+            yield (
+                f"The driver ignores a GPU that only the branch {one['wants']} supports: "
+                "install that branch, or take the card out."
+            )
 
 
 def _not_loaded(told):
     driver, gpus = told["driver"], _bus(told)
-    if driver["loaded"] or not gpus:
+    if driver["loaded"] or not gpus or _refused(told):
         return
     version = driver["module_version"] or driver["library_version"]
     installed = version or driver["module_kernels"]
@@ -109,7 +140,7 @@ def _smi(told):
     driver = told["driver"]
     # Libraries that are missing or of another version have their sentence already.
     ill_fitting = driver["version"] and not driver["matches"]
-    if not driver["loaded"] or not driver["error"] or ill_fitting:
+    if not driver["loaded"] or not driver["error"] or ill_fitting or _refused(told):
         return
     if "did not answer" in driver["error"]:
         yield (
@@ -127,11 +158,11 @@ def _gpus(told):
     if gone:
         yield (
             f"nvidia-smi shows {len(told['gpus'])} of the {_count(len(_ours(told)), 'GPU')} on the PCI bus; it lacks "
-            f"{_addresses(gone)}: read `journalctl -k` for NVRM, then {_nvidia_xid.REBOOT}."
+            f"{_addresses(gone)}: read `journalctl -k` for NVRM, then {_nvidia_log.REBOOT}."
         )
     for gpu in told["gpus"]:
         if gpu["problem"]:
-            yield f"{_name(gpu)} does not answer ({gpu['problem']}): {_nvidia_xid.REBOOT}."
+            yield f"{_name(gpu)} does not answer ({gpu['problem']}): {_nvidia_log.REBOOT}."
         elif gpu["recovery_action"]:
             yield f"{_name(gpu)} asks for a recovery: {gpu['recovery_action']}."
         if gpu["memory_repair"] == "failed":
@@ -154,12 +185,12 @@ def _xid(told):
                     f"The NVSwitch at {address} reported a fatal error since boot (SXid {code}, {error['text']}): "
                     "drain the host and reboot it."
                 )
-        elif code == _nvidia_xid.RECOVERY:
+        elif code == _nvidia_log.RECOVERY:
             action = NEXT_ACTION.search(error["text"])
             if address not in gone | asks and action and action.group(1) != "None":
                 yield f"The GPU at {address} asks for a recovery (Xid {code}): {action.group(1)}."
-        elif code in _nvidia_xid.SERIOUS and not (code == 79 and address in gone):
-            meaning, remedy = _nvidia_xid.SERIOUS[code]
+        elif code in _nvidia_log.SERIOUS and not (code == 79 and address in gone):
+            meaning, remedy = _nvidia_log.SERIOUS[code]
             times = "" if error["count"] == 1 else f", {error['count']} times"
             yield f"The GPU at {address} reported {meaning} since boot (Xid {code}{times}): {remedy}."
 
@@ -263,6 +294,7 @@ def _runfile(told):
 
 
 CHECKS = (
+    ("driver", _refusals),
     ("driver", _not_loaded),
     ("driver", _versions),
     ("driver", _smi),

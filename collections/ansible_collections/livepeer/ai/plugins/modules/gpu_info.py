@@ -32,7 +32,7 @@ options:
     default: /var/run/docker.sock
 notes:
   - As another user than root, some answers may be missing (containers of processes, the kernel's log, the Docker
-    Engine). They are empty then, and RV(xid_source) is empty if the log could not be read.
+    Engine). They are empty then, and RV(log_source) is empty if the log could not be read.
 seealso:
   - module: livepeer.ai.node_host_info
 """
@@ -219,8 +219,18 @@ xid:
     source: {description: "C(gpu) or C(nvswitch).", type: str}
     count: {description: How often it was reported., type: int}
     text: {description: What was said the last time., type: str}
-xid_source:
-  description: Where the errors were read, C(journal) or C(kernel). Empty if the log could not be read.
+refused:
+  description: The GPUs that a kernel module refused since boot, because it does not fit them.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    pci_address: {description: "The PCI address of the GPU, empty if it was not told.", type: str}
+    wants: {description: "C(open), C(proprietary), or the driver's branch that it needs.", type: str}
+log_source:
+  description:
+    - Where the kernel's log was read, C(journal) or C(kernel). Empty if it could not be read, so that RV(xid) and
+      RV(refused) are unknown rather than empty.
   returned: always
   type: str
 runfile:
@@ -240,8 +250,8 @@ from ansible_collections.livepeer.ai.plugins.module_utils import (
     _nvidia_cdi,
     _nvidia_driver,
     _nvidia_findings,
+    _nvidia_log,
     _nvidia_smi,
-    _nvidia_xid,
 )
 from ansible_collections.livepeer.ai.plugins.module_utils._nvidia_host import Host
 from ansible_collections.livepeer.ai.plugins.module_utils._runner_container import DockerError, DockerSocket
@@ -262,7 +272,7 @@ class GpuInfo:
     def answer(self):
         pci = _nvidia_driver.pci_devices(self.host)
         driver, report = self.driver()
-        errors, source = _nvidia_xid.read(self.host)
+        log, log_source = _nvidia_log.read(self.host)
         told = {
             "present": any(device["kind"] == "gpu" for device in pci),
             "kernel": self.host.kernel,
@@ -275,8 +285,9 @@ class GpuInfo:
             "nvswitch": self.nvswitch(pci),
             "cdi": _nvidia_cdi.read(self.host, driver["version"], report["gpus"]),
             "runtimes": self.runtimes(),
-            "xid": errors,
-            "xid_source": source,
+            "xid": _nvidia_log.parse(log),
+            "refused": _nvidia_log.refusals(log),
+            "log_source": log_source,
             "runfile": _nvidia_driver.runfile(self.host),
         }
         told["findings"] = _nvidia_findings.findings(told)

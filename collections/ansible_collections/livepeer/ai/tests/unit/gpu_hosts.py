@@ -69,6 +69,7 @@ HEALTHY = {
         "matches": True,
         "module_version": "580.95.05",
         "module_flavour": "open",
+        "module_kernels": ["6.12.57+deb13-amd64"],
         "error": "",
     },
     "nouveau": {"loaded": False, "available": True, "blacklisted": True},
@@ -84,7 +85,8 @@ HEALTHY = {
         "docker_cdi": True,
     },
     "xid": [],
-    "xid_source": "journal",
+    "refused": [],
+    "log_source": "journal",
     "runfile": {"installed": False, "version": ""},
     "kernel": "6.12.57+deb13-amd64",
 }
@@ -101,6 +103,7 @@ NO_DRIVER = {
     "driver.matches": False,
     "driver.module_version": "",
     "driver.module_flavour": "",
+    "driver.module_kernels": [],
 }
 
 

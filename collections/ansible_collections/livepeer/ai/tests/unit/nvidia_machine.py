@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from ansible_collections.livepeer.ai.plugins.module_utils._nvidia_host import Host, Outcome
+from ansible_collections.livepeer.ai.plugins.module_utils._nvidia_log import PATTERN
 from ansible_collections.livepeer.ai.plugins.modules.gpu_info import GpuInfo
 
 REPORTS = Path(__file__).parent / "fixtures/nvidia_smi"
@@ -17,8 +18,8 @@ KERNEL = "6.1.0-49-amd64"
 SMI = "nvidia-smi -q -x"
 SMI_CAPABILITIES = "nvidia-smi --query-gpu=index,uuid,compute_cap --format=csv,noheader"
 SMI_LIST = "nvidia-smi -L"
-JOURNAL = r"journalctl --dmesg --boot --no-pager --output=cat --grep=S?Xid \( --case-sensitive=yes"
 JOURNAL_WHOLE = "journalctl --dmesg --boot --no-pager --output=cat"
+JOURNAL = f"{JOURNAL_WHOLE} --grep={PATTERN} --case-sensitive=yes"
 JOURNAL_LAST = f"{JOURNAL_WHOLE} --lines=1"
 FABRIC_MANAGER = "systemctl show nvidia-fabricmanager.service --property=LoadState,ActiveState"
 

@@ -54,7 +54,7 @@ kind: nvidia.com/gpu
 """
 GPUS = [
     {"index": 0, "uuid": "GPU-a", "mig_enabled": False, "mig_devices": []},
-    {"index": 1, "uuid": "GPU-b", "mig_enabled": True, "mig_devices": [{"uuid": "MIG-1"}, {"uuid": ""}]},
+    {"index": 1, "uuid": "GPU-b", "mig_enabled": True, "mig_devices": [{"uuid": "MIG-1"}, {"uuid": "MIG-2"}]},
 ]
 
 
@@ -135,12 +135,17 @@ def test_the_driver_of_a_specification(strings, version):
 @pytest.mark.parametrize(
     ("names", "missing"),
     [
-        (["0", "1:0", "all"], []),
-        (["GPU-a", "MIG-1"], []),
-        (["gpu0", "mig1:0"], []),
+        (["0", "1:0", "1:1", "all"], []),
+        (["GPU-a", "MIG-1", "MIG-2"], []),
+        (["gpu0", "mig1:0", "mig1:1"], []),
         (["0", "all"], ["GPU-b"]),
         (["1:0", "1:1"], ["GPU-a"]),
         (["all"], ["GPU-a", "GPU-b"]),
+        # Written before MIG was switched on, and before it was divided anew.
+        (["0", "1", "GPU-a", "GPU-b"], ["GPU-b"]),
+        (["0", "1:0"], ["GPU-b"]),
+        # Written before MIG was switched off.
+        (["0:0", "0:1", "1:0", "1:1"], ["GPU-a"]),
     ],
 )
 def test_gpus_that_a_specification_lacks(names, missing):

@@ -106,7 +106,7 @@ def test_two_4090_that_are_well(tmp_path):
             "error": "",
         }
     ]
-    assert (told["xid"], told["xid_source"]) == ([], "journal")
+    assert (told["xid"], told["log_source"]) == ([], "journal")
     assert told["runfile"] == {"installed": False, "version": ""}
 
 
@@ -132,7 +132,7 @@ def test_a_host_that_answers_nothing_at_all(tmp_path):
     machine = Machine(tmp_path)
     machine.commands = {}
     told = machine.ask()
-    assert (told["sentences"], told["xid"], told["xid_source"]) == ([], [], "")
+    assert (told["sentences"], told["xid"], told["log_source"]) == ([], [], "")
 
 
 def test_nvidia_smi_is_not_asked_where_it_would_load_the_module(tmp_path):
@@ -449,6 +449,66 @@ def test_what_is_wrong_with_a_loaded_driver(tmp_path, happens, sentence):
     assert machine.ask()["sentences"] == [sentence]
 
 
+REFUSES_PASCAL = (
+    "NVRM: The NVIDIA GPU 0000:01:00.0 (PCI ID: 10de:1bb1)\nNVRM: installed in this system is not supported by open\n"
+)
+REFUSES_BLACKWELL = (
+    "NVRM: The NVIDIA GPU 0000:01:00.0 (PCI ID: 10de:2b85)\n"
+    "NVRM: installed in this system requires use of the NVIDIA open kernel modules.\n"
+)
+
+
+def test_a_gpu_that_the_open_module_refuses(tmp_path):
+    """The module leaves again, as it found nothing to drive."""
+    machine = unloaded(tmp_path)
+    machine.builds("580.95.05", "Dual MIT/GPL")
+    machine.file("/etc/modprobe.d/nvidia.conf", "blacklist nouveau\n")
+    machine.says(JOURNAL, REFUSES_PASCAL)
+    assert machine.ask()["sentences"] == [
+        "The open kernel module refuses the GPU at 0000:01:00.0: if it is older than Turing, install the proprietary "
+        "flavour of driver 580 or older; else it did not answer at boot, and a power cycle may help."
+    ]
+
+
+def test_a_gpu_that_the_proprietary_module_refuses(tmp_path):
+    machine = two_4090(tmp_path)
+    machine.says(SMI, "No devices were found\n", 6)
+    machine.says(JOURNAL, REFUSES_BLACKWELL)
+    told = machine.ask()
+    assert told["refused"] == [{"pci_address": "0000:01:00.0", "wants": "open"}]
+    assert told["sentences"] == [
+        "The GPU at 0000:01:00.0 works with the open kernel module only, and the proprietary one is installed: "
+        "install the driver's open flavour."
+    ]
+
+
+def test_one_of_two_gpus_that_needs_an_old_branch(tmp_path):
+    machine = unloaded(tmp_path)
+    machine.builds("580.95.05")
+    machine.file("/etc/modprobe.d/nvidia.conf", "blacklist nouveau\n")
+    machine.says(JOURNAL, "NVRM:  supported through the NVIDIA 470.xx Legacy drivers. Please\n")
+    assert machine.ask()["sentences"] == [
+        "The driver ignores a GPU that only the branch 470.xx supports: install that branch, or take the card out."
+    ]
+
+
+@pytest.mark.parametrize("words", [REFUSES_BLACKWELL, REFUSES_PASCAL])
+def test_a_refusal_before_the_flavour_was_changed(tmp_path, words):
+    """The log of this boot still has it; the GPUs are shown."""
+    machine = two_4090(tmp_path)
+    machine.says(JOURNAL, words)
+    told = machine.ask()
+    assert len(told["refused"]) == 1
+    assert told["sentences"] == []
+
+
+def test_a_lost_gpu_that_takes_the_whole_report_with_it(tmp_path):
+    machine = two_4090(tmp_path)
+    lost = "Unable to determine the device handle for GPU 0000:41:00.0: GPU is lost.  Reboot the system"
+    machine.says(SMI, f"{lost}\n", 15)
+    assert machine.ask()["sentences"] == [f"nvidia-smi says: {lost}."]
+
+
 def fabric_manager(state, version="570.133.20"):
     def change(machine):
         machine.says(FABRIC_MANAGER, state)
@@ -674,7 +734,7 @@ def test_every_key_is_documented(tmp_path):
                     compare(inner or {}, one, f"{place}.{name}")
 
     machine = two_4090(tmp_path)
-    machine.says(JOURNAL, "NVRM: Xid (PCI:0000:01:00): 79, GPU has fallen off the bus.\n")
+    machine.says(JOURNAL, "NVRM: Xid (PCI:0000:01:00): 79, GPU has fallen off the bus.\n" + REFUSES_PASCAL)
     compare(yaml.safe_load(gpu_info.RETURN), machine.ask(), "RETURN")
 
 

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ansible_collections.livepeer.ai.plugins.module_utils._nvidia_host import Outcome
-from ansible_collections.livepeer.ai.plugins.module_utils._nvidia_xid import SERIOUS, parse, read
+from ansible_collections.livepeer.ai.plugins.module_utils._nvidia_log import PATTERN, SERIOUS, parse, read, refusals
 from ansible_collections.livepeer.ai.tests.unit.nvidia_machine import JOURNAL, JOURNAL_LAST, JOURNAL_WHOLE, Machine
 
 LINE = "NVRM: Xid (PCI:0000:65:00): 79, pid=1582259, name=nvc:[driver], GPU has fallen off the bus."
@@ -107,11 +109,58 @@ KERNEL_WORDS = Outcome(0, "Linux version 6.1.0-49-amd64\n")
 def test_where_the_log_is_read(tmp_path, answers, count, source):
     machine = Machine(tmp_path)
     machine.commands = answers
-    errors, told = read(machine.host)
-    assert (len(errors), told) == (count, source)
+    text, told = read(machine.host)
+    assert (len(parse(text)), told) == (count, source)
 
 
 def test_every_serious_error_says_what_to_do():
     for meaning, remedy in SERIOUS.values():
         assert meaning and remedy
         assert not remedy.endswith(".")
+
+
+# As one entry of several lines, as dmesg shows such an entry, and as an entry for each line.
+NEEDS_OPEN = """NVRM: The NVIDIA GPU 0000:02:00.0 (PCI ID: 10de:2c58)
+NVRM: installed in this system requires use of the NVIDIA open kernel modules.
+"""
+NEEDS_OPEN_DMESG = """[    5.499014] NVRM: loading NVIDIA UNIX x86_64 Kernel Module  580.105.08  Wed Oct 29 23:15:11
+[    5.559842] NVRM: The NVIDIA GPU 0000:02:00.0 (PCI ID: 10de:2c58)
+               NVRM: installed in this system requires use of the NVIDIA open kernel modules.
+[    5.559858] NVRM: GPU 0000:02:00.0: RmInitAdapter failed! (0x22:0x56:884)
+"""
+NEEDS_PROPRIETARY = """[    9.1] NVRM: The NVIDIA GPU 0000:01:00.0 (PCI ID: 10de:1bb1)
+[    9.1] NVRM: installed in this system is not supported by open
+[    9.1] NVRM: nvidia.ko because it does not include the required GPU
+[    9.1] NVRM: System Processor (GSP).
+"""
+NEEDS_BRANCH = """NVRM: The NVIDIA GeForce GTX 780 GPU installed in this system is
+NVRM:  supported through the NVIDIA 470.xx Legacy drivers. Please
+NVRM:  visit http://www.nvidia.com/object/unix.html for more
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        (NEEDS_OPEN, [("0000:02:00.0", "open")]),
+        (NEEDS_OPEN_DMESG * 3, [("0000:02:00.0", "open")]),
+        (NEEDS_PROPRIETARY, [("0000:01:00.0", "proprietary")]),
+        (NEEDS_BRANCH * 2, [("", "470.xx")]),
+        (
+            NEEDS_PROPRIETARY + NEEDS_BRANCH + NEEDS_OPEN,
+            [("0000:01:00.0", "proprietary"), ("0000:02:00.0", "open"), ("", "470.xx")],
+        ),
+        (LINE, []),
+        ("NVRM: The NVIDIA GPU 0000:02:00.0 (PCI ID: 10de:2c58)\nNVRM: is well\n", []),
+        ("", []),
+    ],
+)
+def test_gpus_that_a_module_refuses(text, refused):
+    assert [(one["pci_address"], one["wants"]) for one in refusals(text)] == refused
+
+
+@pytest.mark.parametrize("text", [NEEDS_OPEN, NEEDS_PROPRIETARY, NEEDS_BRANCH])
+def test_the_journal_finds_what_a_refusal_is_read_from(text):
+    """Also where each line is an entry of its own."""
+    found = "\n".join(line for line in text.splitlines() if re.search(PATTERN, line))
+    assert refusals(found) == refusals(text)

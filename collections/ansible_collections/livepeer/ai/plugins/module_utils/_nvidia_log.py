@@ -1,7 +1,7 @@
 # Copyright (c) 2026, livepeer.ai contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The errors that NVIDIA's driver writes into the kernel's log. Private to the collection."""
+"""What NVIDIA's driver writes into the kernel's log: errors, and GPUs that it refuses. Private to the collection."""
 
 from __future__ import annotations
 
@@ -38,7 +38,13 @@ RECOVERY = 154  # "GPU recovery action changed from 0x0 (None) to 0x2 (Node Rebo
 GPU = re.compile(r"NVRM: Xid \((?:PCI:)?([0-9a-fA-F:.]+)[^)]*\): (\d+)(?:,\s*(.*))?$")
 SWITCH = re.compile(r"nvidia-nvswitch\d+: SXid \((?:PCI:)?([0-9a-fA-F:.]+)[^)]*\): (\d+)(?:,\s*(.*))?$")
 LONGEST_TEXT = 300
-PATTERN = r"S?Xid \("
+# A module that does not fit a GPU says so here alone. The kernel may keep the lines together or as one entry each.
+REFUSAL = re.compile(
+    r"The NVIDIA GPU ([0-9a-fA-F:.]+) \(PCI ID: [^)]*\)\s[^\n]*?installed in this system "
+    r"(is not supported by open|requires use of the NVIDIA open kernel modules)"
+)
+LEGACY = re.compile(r"supported through the NVIDIA (\S+) Legacy drivers")
+PATTERN = r"S?Xid \(|NVRM: The NVIDIA |installed in this system|Legacy drivers"
 JOURNAL = ("journalctl", "--dmesg", "--boot", "--no-pager", "--output=cat")
 SECONDS = 30.0
 
@@ -63,23 +69,31 @@ def parse(text):
     return list(found.values())
 
 
+def refusals(text):
+    """The GPUs that a module refused and what they want instead: open, proprietary, or a branch such as 470.xx."""
+    wants = {address: "proprietary" if "not supported" in words else "open" for address, words in REFUSAL.findall(text)}
+    found = [{"pci_address": pci_address(address), "wants": flavour} for address, flavour in wants.items()]
+    return found + [{"pci_address": "", "wants": branch} for branch in dict.fromkeys(LEGACY.findall(text))]
+
+
 def read(host):
-    """(errors since boot, where they were read): journal, kernel or nothing at all, which is not the same as none."""
-    errors = _journal(host)
-    if errors is not None:
-        return errors, "journal"
+    """(text, where it was read) of the kernel's log since boot, as far as it is of interest here: journal, kernel, or
+    nothing at all, which is not the same as an empty log."""
+    text = _journal(host)
+    if text is not None:
+        return text, "journal"
     outcome = host.run("dmesg", seconds=SECONDS)
-    return (parse(outcome.out), "kernel") if outcome.ok else ([], "")
+    return (outcome.out, "kernel") if outcome.ok else ("", "")
 
 
 def _journal(host):
-    """The errors in the journal, None if it cannot be read or has nothing of the kernel, as in a container."""
+    """What the journal has, None if it cannot be read or has nothing of the kernel, as in a container."""
     for argv in ((*JOURNAL, f"--grep={PATTERN}", "--case-sensitive=yes"), JOURNAL):
         outcome = host.run(*argv, seconds=SECONDS)
         # Nothing found ends with 1 and an empty stderr; a journal that is not there or not ours to read says so.
         if outcome.code in (0, 1) and not outcome.err.strip():
-            errors = parse(outcome.out)
-            return errors if errors or _has_lines(host.run(*JOURNAL, "--lines=1", seconds=SECONDS)) else None
+            filled = _has_lines(outcome) or _has_lines(host.run(*JOURNAL, "--lines=1", seconds=SECONDS))
+            return outcome.out if filled else None
     return None
 
 
