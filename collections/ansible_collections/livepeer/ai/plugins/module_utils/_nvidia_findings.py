@@ -85,13 +85,13 @@ def _not_loaded(told):
             f"The GPUs ({_addresses(gpus)}) are handed to virtual machines (driver vfio-pci): "
             "take them back before this host can use them."
         )
+    elif not installed:
+        yield f"{_count(len(gpus), 'NVIDIA GPU')} on the PCI bus, and no NVIDIA driver is installed: install one."
     elif told["nouveau"]["loaded"]:
         yield (
             "The kernel's own driver nouveau has the GPUs and keeps NVIDIA's from loading: "
             "blacklist nouveau, rebuild the initramfs and reboot."
         )
-    elif not installed:
-        yield f"{_count(len(gpus), 'NVIDIA GPU')} on the PCI bus, and no NVIDIA driver is installed: install one."
     elif not driver["module_version"] and driver["module_kernels"]:
         yield (
             f"The driver's module is built for {', '.join(driver['module_kernels'])} and not for the running kernel "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from ansible_collections.livepeer.ai.plugins.module_utils._nvidia_host import Outcome
 from ansible_collections.livepeer.ai.plugins.modules import gpu_info
 from ansible_collections.livepeer.ai.tests.unit.liars import reply, run_module, serve_docker
 from ansible_collections.livepeer.ai.tests.unit.nvidia_machine import (
@@ -135,6 +136,33 @@ def test_a_host_that_answers_nothing_at_all(tmp_path):
     assert (told["sentences"], told["xid"], told["log_source"]) == ([], [], "")
 
 
+JUNK = (
+    "",
+    "\n\n",
+    "\x00\x01\x7f",
+    "\ufffd" * 5000,
+    "a: b: c = d\t,,,:::=> => (",
+    "<nvidia_smi_log><gpu><mig_devices><mig_device/></mig_devices></gpu></nvidia_smi_log>",
+    "NVRM: Xid (PCI:): 79\nNVRM: Xid (PCI:zz:zz): 99999999999999999999, \nLegacy drivers installed in this system",
+    "Kernel Module  \nversion: \nlicense:\nLoadState=loaded",
+    '{"kind": 1, "devices": [[[]]], "ServerVersion": {}}',
+    "kind: nvidia.com/gpu\ndevices:\n- - - a\n",
+)
+
+
+@pytest.mark.parametrize("code", [0, 1, 255, None])
+@pytest.mark.parametrize("junk", JUNK)
+def test_nothing_odd_makes_it_fail(tmp_path, junk, code):
+    """Every command and every file says the same nonsense."""
+    machine = two_4090(tmp_path)
+    for path in [path for path in tmp_path.rglob("*") if path.is_file() and path.name not in ("vendor", "class")]:
+        path.write_text(junk)
+    machine.run = lambda _argv, _seconds: Outcome(code, junk, junk)
+    told = machine.ask()
+    assert told["present"]
+    assert all(isinstance(sentence, str) for sentence in told["sentences"])
+
+
 def test_nvidia_smi_is_not_asked_where_it_would_load_the_module(tmp_path):
     machine = two_4090(tmp_path)
     machine.remove("/proc/driver/nvidia/version")
@@ -158,6 +186,12 @@ def blocked_by_nouveau(machine):
     machine.pci("0000:01:00.0", driver="nouveau")
     machine.file("/sys/module/nouveau/initstate", "live\n")
     machine.builds("550.163.01")
+
+
+def taken_by_nouveau(machine):
+    """As distributions leave a host that nobody has installed a driver on."""
+    machine.pci("0000:01:00.0", driver="nouveau")
+    machine.file("/sys/module/nouveau/initstate", "live\n")
 
 
 def given_to_machines(machine):
@@ -191,6 +225,10 @@ def waiting_for_reboot(machine):
     [
         (
             lambda machine: None,
+            "1 NVIDIA GPU on the PCI bus, and no NVIDIA driver is installed: install one.",
+        ),
+        (
+            taken_by_nouveau,
             "1 NVIDIA GPU on the PCI bus, and no NVIDIA driver is installed: install one.",
         ),
         (
