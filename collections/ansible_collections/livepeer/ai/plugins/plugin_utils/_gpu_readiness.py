@@ -124,8 +124,9 @@ class GpuReadiness(Verdict):
 
     def judged(self):
         if self.wanted and self.check_bus():
+            driver_works = self.check_driver()
             self.check_docker()
-            if self.check_driver():
+            if driver_works:
                 self.check_fabric()
                 for index in self.check_numbers():
                     self.check_gpu(index)

@@ -100,7 +100,7 @@ def test_what_other_roles_bring_is_refused_or_on_a_bare_host_warned_of(changes, 
 
 def test_everything_that_is_missing_is_told_at_once():
     refusals, _warnings = judge({**NO_DRIVER, "runtimes.hook": False})
-    assert [sentence.partition(" ")[0] for sentence in refusals] == ["Docker", "2"]
+    assert [sentence.partition(" ")[0] for sentence in refusals] == ["2", "Docker"]
 
 
 def cdi(devices=("0", "1", "all"), kind="nvidia.com/gpu", error=""):
@@ -462,8 +462,8 @@ def test_a_bare_host_as_gpu_info_sees_it(tmp_path):
     machine.pci("0000:01:00.0", driver="")
     refusals = gpu_readiness(machine.ask(), [0])["refusals"]
     assert [sentence.partition(":")[0] for sentence in refusals] == [
-        "Docker cannot give GPU 0 to a container",
         "1 NVIDIA GPU on the PCI bus, and no NVIDIA driver is installed",
+        "Docker cannot give GPU 0 to a container",
     ]
     assert gpu_readiness(nvidia_machine.Machine(tmp_path / "none").ask(), [0])["refusals"][0].startswith(
         "orchestrator_gpus names GPU 0, but this host has no NVIDIA GPU on its PCI bus;"
