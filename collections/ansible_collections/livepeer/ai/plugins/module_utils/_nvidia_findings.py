@@ -169,6 +169,8 @@ def _gpus(told):
             yield f"{_name(gpu)} can replace no more bad memory: have the card exchanged."
         elif gpu["memory_repair"] == "pending":
             yield f"{_name(gpu)} will replace bad memory at its next reset: drain it and run nvidia-smi --gpu-reset."
+        if gpu["compute_mode"] == "Prohibited":
+            yield f"{_name(gpu)} lets no program compute: run `nvidia-smi -i {gpu['index']} -c DEFAULT`."
         if gpu["mig_pending"]:
             yield f"{_name(gpu)} waits for a reset to change its MIG mode: drain it and run nvidia-smi --gpu-reset."
 

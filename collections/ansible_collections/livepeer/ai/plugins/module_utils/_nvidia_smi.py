@@ -103,6 +103,7 @@ def _gpu(index, gpu):
         "mig_pending": _text(gpu, "mig_mode/current_mig") != _text(gpu, "mig_mode/pending_mig"),
         "mig_devices": [_mig_device(device) for device in gpu.findall("mig_devices/mig_device")],
         "persistence": _text(gpu, "persistence_mode") == "Enabled",
+        "compute_mode": value(_text(gpu, "compute_mode")),
         "fabric_state": value(_text(gpu, "fabric/state")),
         "recovery_action": value(_text(gpu, "gpu_recovery_action")),
         "memory_repair": _memory_repair(gpu),

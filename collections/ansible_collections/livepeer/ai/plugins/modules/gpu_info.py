@@ -123,6 +123,7 @@ gpus:
         profile: {description: "The profile, such as C(3g.20gb), or empty.", type: str}
         memory_total: {description: "Bytes of memory, null if the driver does not tell.", type: int}
     persistence: {description: Whether the driver keeps it initialised while nobody uses it., type: bool}
+    compute_mode: {description: "C(Default), C(Exclusive_Process) or C(Prohibited).", type: str}
     fabric_state: {description: "Its state in the NVLink fabric, empty where there is none.", type: str}
     recovery_action: {description: "What it asks for to recover, or empty.", type: str}
     memory_repair: {description: "C(pending) or C(failed) if memory must be replaced, else empty.", type: str}
@@ -351,12 +352,13 @@ class GpuInfo:
 
     def runtimes(self):
         engine = self.docker()
+        runtimes = engine.get("Runtimes")
         return {
             "toolkit_version": self.version_of("nvidia-ctk"),
             "hook": bool(self.host.which(HOOK)),
-            "docker": sorted(engine.get("Runtimes") or {}),
-            "docker_default": engine.get("DefaultRuntime") or "",
-            "docker_version": engine.get("ServerVersion") or "",
+            "docker": sorted(runtimes) if isinstance(runtimes, dict) else [],
+            "docker_default": str(engine.get("DefaultRuntime") or ""),
+            "docker_version": str(engine.get("ServerVersion") or ""),
             # The engine names the directories only if CDI is switched on.
             "docker_cdi": bool(engine.get("CDISpecDirs")),
         }

@@ -71,6 +71,7 @@ def test_two_4090_that_are_well(tmp_path):
         "mig_pending": False,
         "mig_devices": [],
         "persistence": True,
+        "compute_mode": "Default",
         "fabric_state": "",
         "recovery_action": "",
         "memory_repair": "",
@@ -594,6 +595,10 @@ def h100_says(old, new):
             f"{H100[1]} will replace bad memory at its next reset: drain it and run nvidia-smi --gpu-reset.",
         ),
         (
+            h100_says("<compute_mode>Default", "<compute_mode>Prohibited"),
+            f"{H100[1]} lets no program compute: run `nvidia-smi -i 1 -c DEFAULT`.",
+        ),
+        (
             h100_says("<pending_mig>Disabled", "<pending_mig>Enabled"),
             f"{H100[1]} waits for a reset to change its MIG mode: drain it and run nvidia-smi --gpu-reset.",
         ),
@@ -684,7 +689,7 @@ def test_docker_without_the_hook(tmp_path, info, sentences):
     assert told["sentences"] == sentences
 
 
-@pytest.mark.parametrize("body", ["<html>", "[]", "null", '{"Runtimes": null}'])
+@pytest.mark.parametrize("body", ["<html>", "[]", "null", '{"Runtimes": null}', '{"Runtimes": 5}'])
 def test_docker_that_says_something_odd(tmp_path, body):
     with serve_docker(tmp_path / "docker.sock", {"/info": reply(body=body)}):
         told = two_4090(tmp_path).ask(docker_socket=str(tmp_path / "docker.sock"))
