@@ -18,10 +18,8 @@ def _count(number, noun):
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _bus(told, *drivers):
-    """The GPUs on the bus, or those that one of the drivers has."""
-    gpus = [device for device in told["pci"] if device["kind"] == "gpu"]
-    return [gpu for gpu in gpus if gpu["driver"] in drivers] if drivers else gpus
+def _bus(told):
+    return [device for device in told["pci"] if device["kind"] == "gpu"]
 
 
 def _name(gpu):
@@ -37,11 +35,16 @@ def _ours(told):
     return [gpu for gpu in _bus(told) if gpu["driver"] != "vfio-pci"]
 
 
-def unseen(told):
+def _unseen(told):
     """The GPUs on the bus that nvidia-smi does not show, if it shows any."""
     shown = {gpu["pci_bus_id"] for gpu in told["gpus"]}
     refused = {one["pci_address"] for one in _refused(told)}
     return [gpu for gpu in _ours(told) if gpu["address"] not in shown | refused] if shown else []
+
+
+def _fallen(told):
+    """Those of them that the driver had taken: a GPU that fell off the bus stays bound to its driver."""
+    return [gpu for gpu in _unseen(told) if gpu["driver"] == "nvidia"]
 
 
 def _refused(told):
@@ -149,17 +152,24 @@ def _smi(told):
         )
     elif "not installed" in driver["error"]:
         yield f"The driver {driver['version']} is loaded, but nvidia-smi is not installed: install the driver's tools."
-    elif not unseen(told) and not any(gpu["problem"] for gpu in told["gpus"]):
+    elif not _fallen(told) and not any(gpu["problem"] for gpu in told["gpus"]):
         yield f"nvidia-smi says: {driver['error'].rstrip('.')}."
 
 
 def _gpus(told):
-    gone = unseen(told)
+    gone = _fallen(told)
     if gone:
         yield (
             f"nvidia-smi shows {len(told['gpus'])} of the {_count(len(_ours(told)), 'GPU')} on the PCI bus; it lacks "
             f"{_addresses(gone)}: read `journalctl -k` for NVRM, then {_nvidia_log.REBOOT}."
         )
+    for gpu in _unseen(told):
+        if gpu not in gone:
+            yield (
+                f"NVIDIA's driver has not taken the GPU at {gpu['address']} ({gpu['driver'] or 'no driver'} has it): "
+                "read `journalctl -k` for NVRM; if it is too old for this driver, take the card out or install an "
+                "older branch."
+            )
     for gpu in told["gpus"]:
         if gpu["problem"]:
             yield f"{_name(gpu)} does not answer ({gpu['problem']}): {_nvidia_log.REBOOT}."
@@ -177,7 +187,7 @@ def _gpus(told):
 
 def _xid(told):
     # A GPU that is gone has its sentence already.
-    gone = {gpu["address"] for gpu in unseen(told)} | {gpu["pci_bus_id"] for gpu in told["gpus"] if gpu["problem"]}
+    gone = {gpu["address"] for gpu in _fallen(told)} | {gpu["pci_bus_id"] for gpu in told["gpus"] if gpu["problem"]}
     asks = {gpu["pci_bus_id"] for gpu in told["gpus"] if gpu["recovery_action"]}
     for error in told["xid"]:
         code, address = error["code"], error["pci_address"]

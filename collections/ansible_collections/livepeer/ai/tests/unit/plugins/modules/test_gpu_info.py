@@ -658,6 +658,17 @@ def test_a_gpu_given_to_a_virtual_machine_is_not_missed(tmp_path):
     assert machine.ask()["sentences"] == []
 
 
+@pytest.mark.parametrize(("driver", "who"), [("", "no driver"), ("nouveau", "nouveau")])
+def test_an_old_card_beside_that_the_driver_does_not_take(tmp_path, driver, who):
+    machine = two_4090(tmp_path)
+    machine.pci("0000:81:00.0", "0x128b", driver)
+    machine.says(JOURNAL, "NVRM:  supported through the NVIDIA 470.xx Legacy drivers. Please\n")
+    assert machine.ask()["sentences"] == [
+        f"NVIDIA's driver has not taken the GPU at 0000:81:00.0 ({who} has it): read `journalctl -k` for NVRM; "
+        "if it is too old for this driver, take the card out or install an older branch."
+    ]
+
+
 def test_docker_that_can_hand_out_gpus(tmp_path):
     with engine(tmp_path, Runtimes={"runc": {}, "nvidia": {"path": "nvidia-container-runtime"}}):
         told = two_4090(tmp_path).ask(docker_socket=str(tmp_path / "docker.sock"))
