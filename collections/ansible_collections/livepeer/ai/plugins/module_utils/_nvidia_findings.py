@@ -59,7 +59,12 @@ def _refused(told):
 
 def _refusals(told):
     for one in _refused(told):
-        if one["wants"] == "open":
+        if one["wants"] == told["driver"]["module_flavour"]:
+            yield (
+                f"The GPU at {one['pci_address']} needs the {one['wants']} kernel module, "
+                "which is installed while the other flavour is still loaded: reboot."
+            )
+        elif one["wants"] == "open":
             yield (
                 f"The GPU at {one['pci_address']} works with the open kernel module only, and the proprietary one is "
                 "installed: install the driver's open flavour."

@@ -521,6 +521,17 @@ def test_a_gpu_that_the_proprietary_module_refuses(tmp_path):
     ]
 
 
+def test_a_refused_gpu_that_waits_for_a_reboot(tmp_path):
+    machine = two_4090(tmp_path)
+    machine.builds("550.163.01", "Dual MIT/GPL")
+    machine.says(SMI, "No devices were found\n", 6)
+    machine.says(JOURNAL, REFUSES_BLACKWELL)
+    assert machine.ask()["sentences"] == [
+        "The GPU at 0000:01:00.0 needs the open kernel module, which is installed while the other flavour is still "
+        "loaded: reboot."
+    ]
+
+
 def test_one_of_two_gpus_that_needs_an_old_branch(tmp_path):
     machine = unloaded(tmp_path)
     machine.builds("580.95.05")
