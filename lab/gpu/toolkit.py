@@ -7,9 +7,11 @@ from pathlib import Path
 from aptrepo import Package, index, pack
 
 SOURCES = Path(__file__).resolve().parent / "toolkit"
-VERSIONS = ("1.17.8", "1.18.1")
-# The units that keep the CDI specification fresh came with 1.18.
-WITH_REFRESH = ("1.18.1",)
+VERSIONS = ("1.17.8", "1.18.1", "1.18.2")
+# The units that keep the CDI specification fresh came with 1.18. Those of 1.18.1 overlook modules that are compressed,
+# as Debian 13's are.
+WITH_REFRESH = ("1.18.1", "1.18.2")
+UNCOMPRESSED_ONLY, ANY_MODULE = rb"(nvidia|nvidia-current)\.ko[:]", rb"(nvidia|nvidia-current)\\.ko"
 REPLACED = "nvidia-container-runtime (<= 3.5.0-1), nvidia-container-runtime-hook"
 
 CONFIG_POSTINST = """#!/bin/sh
@@ -58,7 +60,10 @@ def packages(version: str) -> list[Package]:
     }
     if refresh:
         for name in ("nvidia-cdi-refresh.path", "nvidia-cdi-refresh.service"):
-            base[f"etc/systemd/system/{name}"] = (source(name, version), 0o644)
+            unit = source(name, version)
+            if version != "1.18.1":
+                unit = unit.replace(UNCOMPRESSED_ONLY, ANY_MODULE)
+            base[f"etc/systemd/system/{name}"] = (unit, 0o644)
         name = "nvidia-cdi-refresh.env"
         base[f"etc/nvidia-container-toolkit/{name}"] = (source(name, version), 0o644)
     # Since 1.18 the library's tools have the toolkit's version exactly.
@@ -103,7 +108,7 @@ def packages(version: str) -> list[Package]:
             full,
             "stand-in for NVIDIA's container library",
             {"Multi-Arch": "same"},
-            {f"usr/share/doc/libnvidia-container1/README": (b"Without content: the tools are scripts.\n", 0o644)},
+            {"usr/share/doc/libnvidia-container1/README": (b"Without content: the tools are scripts.\n", 0o644)},
         ),
     ]
 
