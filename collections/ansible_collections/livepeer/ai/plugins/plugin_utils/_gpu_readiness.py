@@ -59,9 +59,12 @@ class Host:
         # NVSwitches count their own errors.
         errors = [xid for xid in info["xid"] if xid["source"] == "gpu"]
         self.fallen = {xid["pci_address"] for xid in errors if xid["code"] == FALLEN_OFF_THE_BUS}
-        self.cdi_devices = {
-            name for spec in info["cdi"] if spec["kind"] == CDI_KIND and not spec["error"] for name in spec["devices"]
-        }
+        specs = [spec for spec in info["cdi"] if spec["kind"] == CDI_KIND and not spec["error"]]
+        self.cdi_devices = {name for spec in specs for name in spec["devices"]}
+        # Their files are gone, and a container with them does not start.
+        self.cdi_is_of_another_driver = any(
+            spec["driver_version"] not in ("", self.driver["version"]) for spec in specs
+        )
 
     def cdi_gives(self, index):
         """Whether Docker hands this GPU over by CDI when a container asks for it by number."""
@@ -128,6 +131,7 @@ class GpuReadiness(Verdict):
             self.check_docker()
             if driver_works:
                 self.check_fabric()
+                self.check_cdi()
                 for index in self.check_numbers():
                     self.check_gpu(index)
                 self.tell_the_rest()
@@ -156,6 +160,10 @@ class GpuReadiness(Verdict):
         driver = self.host.driver
         if driver["loaded"] and driver["matches"] and self.host.gpus:
             return True
+        if driver["loaded"] and driver["matches"] and "not installed" in driver["error"]:
+            # Containers need no nvidia-smi on the host, only these checks do.
+            self.warn(f"The GPUs cannot be looked at: {driver['error'].rstrip('.')}.")
+            return False
         for sentence in self.host.told_of("driver") or ["The NVIDIA driver on this host shows no GPU."]:
             self.missing(f"{sentence} The role nvidia_driver sees to the driver.")
         return False
@@ -163,6 +171,11 @@ class GpuReadiness(Verdict):
     def check_fabric(self):
         if self.host.nvswitch["count"] and self.host.nvswitch["fabric_manager"] != "active":
             for sentence in self.host.told_of("nvswitch"):
+                self.missing(sentence)
+
+    def check_cdi(self):
+        if self.host.cdi_is_of_another_driver and any(map(self.host.cdi_gives, self.wanted)):
+            for sentence in self.host.told_of("cdi"):
                 self.missing(sentence)
 
     def check_numbers(self):
@@ -206,7 +219,7 @@ class GpuReadiness(Verdict):
         if not models or not gpu["memory_total"]:
             return
         room = gpu["memory_total"] - sum(one["memory_used"] or 0 for one in foreign)
-        declared = [(model["model_id"], size_in_bytes(model["vram"])) for model in models if model.get("vram")]
+        declared = [(model["model_id"], size_in_bytes(model["vram"]) or 0) for model in models if model.get("vram")]
         found = [(model["model_id"], self.weights_of(model)) for model in models if not model.get("vram")]
         has = f"{self.host.name(index)} has {self.room_text(gpu, room, foreign)}"
         if self.total(declared) > room:
@@ -277,17 +290,18 @@ class ImageReadiness(Verdict):
             flags = model.get("optimization_flags") or {}
             texts = {key: str(value).lower() if isinstance(value, bool) else value for key, value in flags.items()}
             environment = {**environment, **texts}
+        gpus = self.gpus_of(model)
         try:
             failing = [
-                (index, *failed)
-                for index in self.gpus_of(model)
-                for failed in unsatisfied(environment, self.host.facts(index))
+                (index, *failed) for index in gpus for failed in unsatisfied(environment, self.host.facts(index))
             ]
         except RequireError as error:
-            self.refuse(
-                f"{name} has a requirement that NVIDIA's container hook cannot read ({error}), so that none of its"
-                " containers would start; use another image, see orchestrator_image_overrides."
-            )
+            # With CDI nobody reads it.
+            if not all(map(self.host.cdi_gives, gpus)):
+                self.refuse(
+                    f"{name} has a requirement that NVIDIA's container hook cannot read ({error}), so that none of its"
+                    " containers would start; use another image, see orchestrator_image_overrides."
+                )
             return
         for variable, requirement in dict.fromkeys(failed[1:] for failed in failing):
             self.complain(

@@ -134,6 +134,25 @@ def test_the_fabric_manager_runs():
     assert judge({"nvswitch.count": 4, "nvswitch.fabric_manager": "active"}) == ([], [])
 
 
+def test_cdi_of_another_driver():
+    stale = cdi()
+    stale[0].update(driver_version="580.82.07", stale=True)
+    sentence = (
+        "The CDI specification /etc/cdi/nvidia.yaml is of driver 580.82.07, and 580.95.05 is loaded: run `nvidia-ctk"
+        " cdi generate --output=/etc/cdi/nvidia.yaml`, or remove it where nvidia-cdi-refresh writes its own."
+    )
+    # Docker 29.2 would use it, and earlier ones would not.
+    assert judge({"runtimes.docker_version": "29.2.0", "cdi": stale}) == ([sentence], [])
+    assert judge({"runtimes.docker_version": "29.2.0", "cdi": stale}, bare=True) == ([], [sentence])
+    assert judge({"cdi": stale}) == ([], [sentence])
+
+
+def test_a_host_without_nvidia_smi():
+    changes = {"gpus": [], "driver.error": "nvidia-smi is not installed"}
+    assert judge(changes) == ([], ["The GPUs cannot be looked at: nvidia-smi is not installed."])
+    assert judge({**changes, "driver.matches": False})[0]
+
+
 def test_cdi_that_is_switched_off():
     changes = {"runtimes.hook": False, "runtimes.docker_version": "29.2.0", "cdi": cdi(), "runtimes.docker_cdi": False}
     assert len(judge(changes)[0]) == 1
@@ -416,6 +435,11 @@ def test_a_requirement_that_the_hook_cannot_read():
         ],
         [],
     )
+
+
+def test_with_cdi_nobody_reads_it():
+    changes = {"runtimes.docker_version": "29.2.1", "cdi": cdi()}
+    assert judge_images({IMAGE: inspected("NVIDIA_REQUIRE_CUDA=cuda>=twelve")}, changes) == ([], [])
 
 
 def test_images_that_are_not_there_yet_and_drivers_neither():
