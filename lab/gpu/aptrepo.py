@@ -1,4 +1,4 @@
-"""Debian packages from folders, and signed apt repositories from packages: dpkg-deb, apt-ftparchive and gpg do the work."""
+"""Debian packages from folders and signed apt repositories from packages, by dpkg-deb, apt-ftparchive and gpg."""
 
 from __future__ import annotations
 

@@ -137,6 +137,8 @@ def packages(version: str) -> list[Package]:
     def same(*names: str) -> str:
         return ", ".join(f"{name} (= {full})" for name in names)
 
+    modules = " | ".join(f"{name} (= {full})" for name in sorted(LICENCES))
+
     def simple(name: str, what: str, **values: object) -> Package:
         return Package(name, full, f"stand-in for NVIDIA's {what}", **values)
 
@@ -155,7 +157,7 @@ def packages(version: str) -> list[Package]:
             "driver, CUDA part",
             relations={
                 "Depends": same("libcuda1", "libnvidia-ml1", "libnvidia-cfg1", "nvidia-modprobe"),
-                "Recommends": f"nvidia-persistenced, nvidia-kernel-dkms (= {full}) | nvidia-kernel-open-dkms (= {full})",
+                "Recommends": f"nvidia-persistenced, {modules}",
             },
             files=program("nvidia-smi", version),
         ),

@@ -101,10 +101,8 @@ def up(lab: Lab, fresh: bool = False) -> None:
         _ensure_containers(lab, here, apt)
         # What a changed recipe replaced, unless something still runs from it.
         engine.docker("image", "prune", "--force", "--filter", f"label={engine.RECIPE_LABEL}")
-    say(
-        f"lab {lab.name}",
-        f"is up: {', '.join(f'{host.name} {lab.address(host)}' for host in lab.hosts)} ({time.monotonic() - begin:.1f}s)",
-    )
+    hosts = ", ".join(f"{host.name} {lab.address(host)}" for host in lab.hosts)
+    say(f"lab {lab.name}", f"is up: {hosts} ({time.monotonic() - begin:.1f}s)")
 
 
 def _ensure_containers(lab: Lab, here: machine.Machine, apt: aptconf.AptSetup) -> None:

@@ -1,4 +1,4 @@
-"""What a GPU host is given besides its identity: the description of its hardware, and the unit that makes it visible."""
+"""What a GPU host has besides its identity: the description of its hardware and the unit that makes it visible."""
 
 from __future__ import annotations
 

@@ -76,8 +76,8 @@ def overlay_tar(*folders: Path) -> bytes:
     """The overlays as root's files, whoever owns the checkout."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for folder, path in ((folder, path) for folder in folders for path in digest.source_files(folder)):
-            name = path.relative_to(folder).as_posix()
+        found = [(path.relative_to(root).as_posix(), path) for root in folders for path in digest.source_files(root)]
+        for name, path in found:
             member = tarfile.TarInfo(name)
             member.size = path.stat().st_size
             member.mode = OVERLAY_MODES.get(str(Path(name).parent), 0o755 if path.stat().st_mode & 0o100 else 0o644)

@@ -225,14 +225,25 @@ class TestTopology:
         assert topology.lab("demo", moved).subnet == "10.99.10.0/24"
         assert topology.lab("test", moved).subnet == self.test.subnet
 
-    def test_inventory_and_topology_agree(self) -> None:
-        document = yaml.safe_load((paths.ROOT / "inventories/lab/hosts.yml").read_text(encoding="utf-8"))
+    def test_inventories_and_topology_agree(self) -> None:
         octets = {
             name: int(values["ansible_host"].rsplit(".", 1)[1])
-            for group in document.values()
+            for inventory in ("inventories/lab", "molecule/inventory")
+            for group in yaml.safe_load((paths.ROOT / inventory / "hosts.yml").read_text(encoding="utf-8")).values()
             for name, values in group.get("hosts", {}).items()
+            if values
         }
         assert octets == {host.name: host.octet for host in topology.HOSTS}
+
+    def test_demo_has_no_gpu_hosts_and_nothing_that_only_they_need(self) -> None:
+        assert [host.name for host in self.demo.hosts] == ["orch-bookworm", "orch-trixie", "gateway"]
+        assert "packages" not in {service.name for service in self.demo.services}
+        assert {host.name for host in self.test.hosts if host.hardware} == {
+            "gpu-bookworm",
+            "gpu-trixie",
+            "gpu-4090",
+            "gpu-h100",
+        }
 
     def test_inventory_and_node_version_agree(self) -> None:
         text = (paths.ROOT / "inventories/lab/group_vars/lab.yml").read_text(encoding="utf-8")
@@ -254,6 +265,11 @@ class TestContainers:
             argv = containers.service_argv(self.demo, service)
             volumes = [argv[i + 1] for i, flag in enumerate(argv) if flag == "--volume"]
             assert all(volume.endswith(":ro") or volume.startswith("livepeer-demo-") for volume in volumes)
+
+    def test_only_a_host_that_may_reboot_is_started_again(self) -> None:
+        test = topology.lab("test", {})
+        again = {host.name for host in test.hosts if "--restart" in containers.host_argv(test, host, CI)}
+        assert again == {host.name for host in test.hosts if host.hardware}
 
     def test_another_image_means_another_container(self) -> None:
         specs = {containers.service_spec(self.demo, self.registry, image) for image in ("sha256:a", "sha256:b")}
@@ -277,7 +293,7 @@ class TestIdentity:
         identity.ensure_keys(lab)
         assert identity.host_key(lab, topology.HOSTS[0]).read_bytes() == before
         known = (lab.directory / "known_hosts").read_text(encoding="ascii").splitlines()
-        assert [line.split(",")[0] for line in known] == [lab.address(host) for host in topology.HOSTS]
+        assert [line.split(",")[0] for line in known] == [lab.address(host) for host in lab.hosts]
 
     def test_hosts_differ_in_machine_id(self, lab: topology.Lab) -> None:
         labs = [topology.lab(name, {}) for name in topology.SUBNETS]
@@ -347,15 +363,26 @@ sudo journalctl --quiet --lines 1 --output cat | grep -q .
 """
 
 
+# The same of a bare server, of which a role may meanwhile have made more: a kernel, its initramfs, a boot of its own.
+GPU_HOST_PROBE = """
+set -eu
+sudo -n true
+systemctl is-active --quiet lab-hardware
+ls /boot/vmlinuz-* /boot/initrd.img-* >/dev/null
+[ "$(cat /proc/sys/kernel/random/boot_id)" = "$(cat /run/lab/boot_id)" ]
+sudo journalctl --quiet --boot --lines 1 --output cat | grep -q .
+"""
+
+
 @pytest.mark.docker
 def test_a_running_lab_holds_what_roles_rely_on() -> None:
     """Brings up the lab `test` (or finds it up), then looks into every host over SSH."""
     program = str(paths.LAB / "lab.py")
     subprocess.run([sys.executable, program, "up", "--lab", "test"], check=True)
     subprocess.run([sys.executable, program, "status", "--lab", "test"], check=True)
-    for host in topology.HOSTS:
+    for host in topology.lab("test").hosts:
         subprocess.run(
             [sys.executable, program, "ssh", "--lab", "test", host.name, "bash -s"],
-            input=HOST_PROBE.encode(),
+            input=(GPU_HOST_PROBE if host.hardware else HOST_PROBE).encode(),
             check=True,
         )

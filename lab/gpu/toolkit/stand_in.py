@@ -1,6 +1,7 @@
 """What the container toolkit's stand-ins share: what the loaded driver says, and what a container is given of it.
 
-Part of nvidia-container-toolkit-base; standard library only, as hosts have no more.
+Part of nvidia-container-toolkit-base; standard library only, as hosts have no more. The programs run Python with -B:
+the files of all versions have one date, by which a cache of the old version would pass for the new one's.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Gpu:
     index: int
     minor: int
     uuid: str
-    brand: str
+    model: str
 
     @property
     def node(self) -> str:
