@@ -53,8 +53,9 @@ missing_packages() {
     if ! have ssh || ! have ssh-keygen; then echo openssh-client; fi
     # For the signed repositories of the tests' lab.
     if ! have apt-ftparchive; then echo apt-utils; fi
-    if ! have gpg || ! have gpgconf || ! have gpg-agent; then echo gpg gpgconf gpg-agent; fi
-    if ! have gpgv; then echo gpgv; fi
+    for program in gpg gpgconf gpg-agent gpgv; do
+        if ! have "$program"; then echo "$program"; fi
+    done
     if ! [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then echo debian-archive-keyring; fi
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then echo python3.11-venv; fi
 }
