@@ -66,6 +66,12 @@ options:
     type: list
     elements: str
     default: []
+  replaces:
+    description:
+      - Packages that must go when something is installed, for example another build of the same program.
+    type: list
+    elements: str
+    default: []
   preferences:
     description: The apt preferences that will hold by then. They are tried, not written.
     type: str
@@ -105,6 +111,11 @@ holds:
   elements: str
 pending:
   description: The packages that are missing or whose version does not fit.
+  returned: always
+  type: list
+  elements: str
+replaced:
+  description: Those of O(replaces) that are there.
   returned: always
   type: list
   elements: str
@@ -225,11 +236,11 @@ class Apt:
     def target(name, version):
         return f"{name}={version}"
 
-    def simulate(self, targets):
+    def simulate(self, targets, gone):
         """The transaction, and what apt says if it cannot be made."""
         command = ["apt-get", "--simulate", "--no-install-recommends", "--allow-downgrades"]
         command += ["--allow-change-held-packages", "--option", f"Dir::Etc::PreferencesParts={self.parts}"]
-        code, output, error = self.run([*command, "install", *targets])
+        code, output, error = self.run([*command, "install", *targets, *(f"{name}-" for name in gone)])
         steps = []
         for line in output.splitlines():
             step = re.match(r"(Inst|Remv|Purg) (\S+)(?: \[([^\]]+)\])?(?: \((\S+))?", line)
@@ -316,12 +327,13 @@ class Dnf:
     def target(name, version):
         return f"{name}-{version}"
 
-    def simulate(self, targets):
+    def simulate(self, targets, gone):
         command = ["dnf", "--cacheonly", "--assumeno", "--disableplugin=versionlock"]
         command += ["--setopt=install_weak_deps=False", "install"]
         code, output, error = self.run([*command, *targets])
         there = self.installed()
-        steps, kind = [], ""
+        # They are removed beforehand; dnf would speak of a conflict instead.
+        steps, kind = [(name, there[name], "") for name in gone], ""
         for line in output.splitlines():
             heading = re.match(r"(\w+)[ \w]*:$", line)
             if heading:
@@ -386,6 +398,7 @@ class Plan:
             "actions": [],
             "refusals": [],
         }
+        result["replaced"] = sorted(set(self.params["replaces"]) & set(everything))
         names = sorted({*self.params["packages"], *there}) if self.params["upgrade"] else pending
         if names:
             wanted, result["refusals"] = self.choose(names, there)
@@ -393,22 +406,23 @@ class Plan:
             # A foreign package that only the pattern covers may have no version of the kind; that is none of ours.
             result["pending"] = [name for name in pending if name in self.params["packages"] or name in wanted]
         if result["targets"] and not result["refusals"]:
-            steps, reason = self.manager.simulate(result["targets"])
+            steps, reason = self.manager.simulate(result["targets"], result["replaced"])
             result["actions"] = [self.action(*step) for step in steps]
-            result["refusals"] = self.judge(steps, reason, {name for name in held if not self.holdable(name)})
+            foreign = {name for name in held if not self.holdable(name)} - set(result["replaced"])
+            result["refusals"] = self.judge(steps, reason, foreign)
         return result
 
     def choose(self, names, there):
         """A version for each package that must be installed or moved, and sentences about those that have none."""
         versions, choice = self.manager.available(names)
-        wanted, refusals = {}, []
+        wanted, lacking = {}, {}
         for name in names:
             version = self.version(name, there, versions.get(name, []), choice.get(name, ""))
             if version and version != there.get(name):
                 wanted[name] = version
             elif not version and name in self.params["packages"] and not self.satisfied(name, there):
-                refusals.append(self.not_to_be_had(name, versions.get(name, [])))
-        return wanted, refusals
+                lacking.setdefault((self.pinned(name), *versions.get(name, [])), []).append(name)
+        return wanted, [self.not_to_be_had(names, pinned, found) for (pinned, *found), names in lacking.items()]
 
     def version(self, name, there, versions, choice):
         if choice in ("", "(none)") or not self.fits(name, choice):
@@ -420,16 +434,19 @@ class Plan:
         same = [version for version in versions if version in staying]
         return same[0] if same and name not in there else choice
 
-    def not_to_be_had(self, name, versions):
+    def not_to_be_had(self, names, pinned, versions):
         role, wanted = self.params["role"], self.params["version"]
         if not versions:
-            return f"The repositories of this host have no package {name}."
-        if wanted and self.pinned(name):
+            return f"The repositories of this host do not have {listing(names)}."
+        if wanted and pinned:
             return (
-                f"{role}_version is {wanted}, but the repositories of this host have no such version of {name}, "
-                f"only {listing(versions)}; name one of them, or the beginning of one."
+                f"{role}_version is {wanted}, but the repositories of this host lack that version of {listing(names)} "
+                f"and have {listing(versions)}; name one of them, or the beginning of one."
             )
-        return f"Preferences of this host keep {name} from being installed, although {listing(versions)} is there."
+        return (
+            f"Preferences of this host (/etc/apt/preferences.d) keep {listing(names)} from being installed, "
+            f"although the repositories have {listing(versions)}."
+        )
 
     def action(self, name, old, new):
         if not new:
@@ -468,7 +485,7 @@ class Plan:
 
     def lost(self, steps):
         """What would be removed and is neither the role's own nor replaced by what comes."""
-        allowed = self.params["pinned"] + self.params["removable"]
+        allowed = self.params["pinned"] + self.params["removable"] + self.params["replaces"]
         gone = [name for name, _old, new in steps if not new and not covers(allowed, name)]
         return sorted(set(gone) - self.manager.replaced(steps)) if gone else []
 
@@ -486,6 +503,7 @@ def main():
             "upgrade": {"type": "bool", "default": False},
             "forbidden": {**strings, "default": []},
             "removable": {**strings, "default": []},
+            "replaces": {**strings, "default": []},
             "preferences": {"type": "str", "default": ""},
             "preferences_path": {"type": "path", "default": "/etc/apt/preferences.d/none.pref"},
         },
