@@ -1,25 +1,25 @@
 """The repository `docker`: Debian's own Docker Engine under the names and in the layout of Docker's packages.
 
-mmdebstrap fetches and unpacks Debian's packages, so a machine's mirrors count here as they do for the images.
+The files come from the lab's own host images, which have Debian's engine.
 """
 
 from __future__ import annotations
 
+import subprocess
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from aptrepo import Package, index, pack
-from labkit import aptconf
-from labkit.command import as_root, run
+from labkit import aptconf, images
 
 
 @dataclass(frozen=True)
 class Suite:
-    """Debian's packages, and Docker's versions of what is in them, in the numbering Docker used for such a version."""
+    """The image with Debian's engine, and Docker's versions of what is in it, in the numbering Docker used for it."""
 
-    debian: tuple[str, ...]
+    image: str
     engine: str
     containerd: str
     libraries: str
@@ -27,13 +27,13 @@ class Suite:
 
 SUITES = {
     "bookworm": Suite(
-        ("docker.io", "containerd", "runc", "tini"),
+        "livepeer-lab/host:bookworm",
         "5:20.10.24~3-0~debian-bookworm",
         "1.6.20-1",
         "libc6, libdevmapper1.02.1, libsystemd0",
     ),
     "trixie": Suite(
-        ("docker.io", "docker-cli", "containerd", "runc", "tini"),
+        "livepeer-lab/host:trixie",
         "5:26.1.5-1~debian.13~trixie",
         "1.7.24-1",
         "libc6, libsystemd0",
@@ -110,40 +110,36 @@ def scripts(units: str, group: str = ":") -> dict[str, str]:
     }
 
 
-def fetch(suite: str, scratch: Path) -> Path:
-    """An archive of Debian's packages, unpacked, with what they depend on."""
-    apt = aptconf.look()
-    settings, archive = scratch / "apt.conf", scratch / f"{suite}.tar"
-    settings.write_text(apt.settings, encoding="utf-8")
-    # mmdebstrap downloads as an unprivileged user, who must be able to read here.
-    for folder in (scratch, scratch.parent):
-        folder.chmod(0o755)
-    include = f"--include={','.join(SUITES[suite].debian)}"
-    argv = ["mmdebstrap", "--variant=extract", "--quiet", include, f"--aptopt={settings}", suite, str(archive)]
-    run(as_root([*argv, *aptconf.source_lines(apt.repos, suite)]))
-    return archive
+def wanted(name: str) -> str:
+    """The path of a file under which FILES would have it; Debian 12 may have its units in /lib."""
+    path = name.removeprefix("./")
+    return f"usr/{path}" if path.startswith("lib/systemd/") else path
 
 
-def sort(archive: Path, trees: Mapping[str, Path]) -> None:
+def changed(path: str, content: bytes) -> bytes:
+    """The file as Docker's package has it."""
+    if not path.endswith((".service", ".socket")):
+        return content
+    text = content.decode()
+    for old, new in UNIT_CHANGES.items():
+        text = text.replace(old, new)
+    return text.encode()
+
+
+def sort(rootfs: Path, trees: Mapping[str, Path]) -> None:
     """Put each file that Docker's packages have into its package's tree."""
-    with tarfile.open(archive) as members:
+    unpack = subprocess.Popen(["zstd", "-dcq", str(rootfs)], stdout=subprocess.PIPE)
+    with tarfile.open(fileobj=unpack.stdout, mode="r|") as members:
         for member in members:
-            # Debian 12 still has its units in /lib.
-            path = member.name.removeprefix("./")
-            path = f"usr/{path}" if path.startswith("lib/systemd/") else path
-            if path not in OF_PACKAGE or not member.isfile():
-                continue
-            data = members.extractfile(member)
-            content = data.read() if data else b""
-            if path.endswith((".service", ".socket")):
-                text = content.decode()
-                for old, new in UNIT_CHANGES.items():
-                    text = text.replace(old, new)
-                content = text.encode()
-            target = trees[OF_PACKAGE[path]] / MOVED.get(path, path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-            target.chmod(member.mode)
+            path = wanted(member.name)
+            data = members.extractfile(member) if path in OF_PACKAGE and member.isfile() else None
+            if data:
+                target = trees[OF_PACKAGE[path]] / MOVED.get(path, path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(changed(path, data.read()))
+                target.chmod(member.mode)
+    if unpack.wait() != 0:
+        raise SystemExit(f"{rootfs.name} in build/cache is damaged: remove it and run the same command again.")
 
 
 def packages(suite: Suite, trees: Mapping[str, Path]) -> list[Package]:
@@ -191,17 +187,15 @@ def packages(suite: Suite, trees: Mapping[str, Path]) -> list[Package]:
 def build(scratch: Path, root: Path) -> list[Path]:
     """Fill the repository; return the folders with a Release to sign."""
     releases = []
+    recipes, apt = images.load_recipes(), aptconf.look()
     for name, suite in SUITES.items():
         trees = {package: scratch / name / package for package in FILES}
-        archive = fetch(name, scratch)
-        sort(archive, trees)
-        as_roots_own = as_root(["rm", "--force", str(archive)])
-        run(as_roots_own)
+        sort(images.make_rootfs(recipes[suite.image], apt), trees)
         pool = f"dists/{name}/pool/stable/amd64"
         for package in packages(suite, trees):
             missing = [path for path in FILES[package.name] if not (package.tree / MOVED.get(path, path)).exists()]
             if missing:
-                raise SystemExit(f"Debian {name} does not hold {', '.join(missing)} (for {package.name}).")
+                raise SystemExit(f"The image {suite.image} does not hold {', '.join(missing)} (for {package.name}).")
             pack(package, scratch, root / pool)
         release = {"Origin": "Docker", "Label": "Docker CE", "Suite": name, "Codename": name, "Architectures": "amd64"}
         index(root, f"dists/{name}", {**release, "Components": "stable"}, pool)

@@ -61,8 +61,11 @@ def build(lab: Lab, apt: aptconf.AptSetup) -> None:
             jobs.append(lambda recipe=recipe: images.ensure(recipe, apt))
     mounted = {here for service in lab.services for here, _there in service.mounts}
     products = [product for product in sources.PRODUCTS if product.result in mounted]
-    jobs += [lambda product=product: sources.ensure(product) for product in products]
-    together(jobs, BUILD_WORKERS)
+    early = [product for product in products if product is not sources.ENGINE]
+    together(jobs + [lambda product=product: sources.ensure(product) for product in early], BUILD_WORKERS)
+    if sources.ENGINE in products:
+        # It takes its files from an image.
+        sources.ensure(sources.ENGINE)
 
 
 def ensure_network(lab: Lab) -> None:

@@ -78,7 +78,13 @@ TOOLKIT = _repository(
     paths.GPU / "toolkit",
     paths.GPU / "toolkit.py",
 )
-ENGINE = _repository("docker", "giving Debian's Docker Engine Docker's names", paths.GPU / "engine.py")
+ENGINE = _repository(
+    "docker",
+    "giving Debian's Docker Engine Docker's names",
+    paths.GPU / "engine.py",
+    # Its files are those of the host images.
+    paths.IMAGES / "recipes.toml",
+)
 PRODUCTS = (MODELS, NODE, DRIVER, TOOLKIT, ENGINE)
 
 

@@ -230,7 +230,7 @@ class TestTopology:
             name: int(values["ansible_host"].rsplit(".", 1)[1])
             for inventory in ("inventories/lab", "molecule/inventory")
             for group in yaml.safe_load((paths.ROOT / inventory / "hosts.yml").read_text(encoding="utf-8")).values()
-            for name, values in group.get("hosts", {}).items()
+            for name, values in (group or {}).get("hosts", {}).items()
             if values
         }
         assert octets == {host.name: host.octet for host in topology.HOSTS}
@@ -337,6 +337,25 @@ class TestProducts:
 
 
 class TestFleet:
+    def built_for(self, name: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+        built: set[str] = set()
+        monkeypatch.setattr(images, "ensure", lambda recipe, _apt: built.add(recipe.tag))
+        monkeypatch.setattr(images, "ensure_runner", lambda _base: None)
+        monkeypatch.setattr(sources, "ensure", lambda product: built.add(product.name))
+        fleet.build(topology.lab(name, {}), aptconf.AptSetup(aptconf.Repositories()))
+        return built
+
+    def test_a_lab_builds_what_it_needs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        demo, test = self.built_for("demo", monkeypatch), self.built_for("test", monkeypatch)
+        assert test - demo == {
+            "livepeer-lab/bare:bookworm",
+            "livepeer-lab/bare:trixie",
+            "packages nvidia-driver",
+            "packages nvidia-container-toolkit",
+            "packages docker",
+        }
+        assert {"hub models", "node release", topology.PYTHON_IMAGE, topology.SERVICES_IMAGE} <= demo
+
     def test_all_failures_are_told_at_once(self) -> None:
         def fail(text: str) -> None:
             raise LabError(text)
