@@ -134,6 +134,15 @@ class TestDescriptions:
             "usr/local/lib/lab/kernel",
         }
 
+    def test_what_python_leaves_beside_the_programs_makes_no_other_host(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hardware, "OVERLAY", tmp_path)
+        before = hardware.files("none")
+        (tmp_path / "__pycache__").mkdir()
+        (tmp_path / "__pycache__" / "x.pyc").touch()
+        assert hardware.files("none") == before
+
     def test_lspci_would_read_the_same_device(self) -> None:
         space = program(HOST_PROGRAMS / "hardware").config_space("0x10de", "0x2684", "0x030000", ("0x1458", "0x40bf"))
         assert len(space) == 64
