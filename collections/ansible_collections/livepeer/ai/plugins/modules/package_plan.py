@@ -421,7 +421,8 @@ class Plan:
             if version and version != there.get(name):
                 wanted[name] = version
             elif not version and name in self.params["packages"] and not self.satisfied(name, there):
-                lacking.setdefault((self.pinned(name), *versions.get(name, [])), []).append(name)
+                found = versions.get(name, [])
+                lacking.setdefault((bool(found) and self.pinned(name), *found), []).append(name)
         return wanted, [self.not_to_be_had(names, pinned, found) for (pinned, *found), names in lacking.items()]
 
     def version(self, name, there, versions, choice):
