@@ -68,7 +68,7 @@ def driver_packages(host) -> dict[str, str]:
 def headers_of(host) -> list[str]:
     """The kernels that modules can be built for."""
     return host.check_output(
-        "find /lib/modules -mindepth 2 -maxdepth 2 -name build -not -xtype l -printf '%%h\\n'"
+        "find /lib/modules -mindepth 2 -maxdepth 2 -name build -not -xtype l -printf '%h\\n'"
     ).split()
 
 
