@@ -1,0 +1,90 @@
+"""A GPU host as an orchestrator, seen from the host itself; and what is refused while it goes on serving."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from labtest import ROOT, answers, process_of
+
+GPU_HOSTS = str(ROOT / "molecule/site_gpu/inventory")
+UNIT = "livepeer-orchestrator.service"
+IMAGE = "livepeer/ai-runner:latest"
+DEMANDING = "livepeer/ai-runner:demanding"
+
+
+def runners_of(host) -> list[dict]:
+    ids = host.check_output("docker ps --quiet --filter label=creator=ai-worker").split()
+    return json.loads(host.check_output(f"docker inspect {' '.join(ids)}")) if ids else []
+
+
+@pytest.fixture
+def gpu_site(playbook):
+    """A playbook on the scenario's inventory."""
+
+    def run(name: str, *arguments: str, **variables):
+        return playbook(name, "-i", GPU_HOSTS, *arguments, **variables)
+
+    return run
+
+
+def test_node_gives_its_runner_one_of_the_gpus(gpu_4090):
+    """The way go-livepeer asks: device ids and the capability gpu, through Docker's own path for it."""
+    (runner,) = runners_of(gpu_4090)
+    (request,) = runner["HostConfig"]["DeviceRequests"]
+    assert request["DeviceIDs"] == ["0"]
+    assert request["Capabilities"] == [["gpu"]]
+    seen = gpu_4090.check_output("docker exec %s nvidia-smi -L", runner["Id"]).splitlines()
+    assert seen == gpu_4090.check_output("nvidia-smi -L").splitlines()[:1]
+
+
+def test_node_serves(gpu_4090):
+    assert answers(gpu_4090, "https://localhost:8935/healthz")
+    assert "-nvidia" in gpu_4090.check_output("cat /proc/%s/cmdline", process_of(gpu_4090, UNIT)) or re.search(
+        r"^nvidia 0,1$", gpu_4090.check_output("cat /etc/livepeer/orchestrator/livepeer.conf"), re.M
+    )
+
+
+def test_image_that_the_driver_does_not_satisfy_stops_nothing(gpu_4090, gpu_site):
+    before = process_of(gpu_4090, UNIT)
+    gpu_4090.check_output(
+        "docker commit --change 'ENV NVIDIA_REQUIRE_CUDA=cuda>=99.0' $(docker create %s) %s", IMAGE, DEMANDING
+    )
+    run = gpu_site(
+        "builtin_pipeline", "--limit", "gpu-4090", orchestrator_image_overrides={"text-to-image": DEMANDING}
+    )
+    assert run.code != 0
+    assert "cuda>=99.0" in run.output, run.output
+    assert process_of(gpu_4090, UNIT) == before
+    assert answers(gpu_4090, "https://localhost:8935/healthz")
+
+
+def test_models_that_do_not_fit_stop_nothing(gpu_4090, gpu_site):
+    before = process_of(gpu_4090, UNIT)
+    models = [
+        {"pipeline": "text-to-image", "model_id": "SG161222/RealVisXL_V4.0_Lightning", "warm": True, "vram": "40GiB"}
+    ]
+    run = gpu_site("builtin_pipeline", "--limit", "gpu-4090", orchestrator_models=models)
+    assert run.code != 0
+    assert "40" in run.output and "GPU 0" in run.output, run.output
+    assert process_of(gpu_4090, UNIT) == before
+
+
+def test_gpus_that_do_not_exist_stop_nothing(gpu_4090, gpu_site):
+    before = process_of(gpu_4090, UNIT)
+    run = gpu_site("builtin_pipeline", "--limit", "gpu-4090", orchestrator_gpus=[0, 5])
+    assert run.code != 0
+    assert "orchestrator_gpus names GPU 5" in run.output, run.output
+    assert process_of(gpu_4090, UNIT) == before
+
+
+def test_second_run_changes_nothing_and_names_hosts_that_wait_for_a_reboot(gpu_site):
+    run = gpu_site("gpu_host")
+    assert run.changed == 0, run.output
+    recap = run.output.rpartition("PLAY RECAP")[2]
+    failed = {name for name, count in re.findall(r"^(\S+) .*failed=(\d+)", recap, re.M) if count != "0"}
+    # The driver that Debian's packages brought is for the kernel of the next boot.
+    assert failed == {"gpu-bookworm", "gpu-trixie"}, recap
+    assert run.output.count("This host can serve after a reboot only.") >= 2, run.output
+    assert run.code != 0
