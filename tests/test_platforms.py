@@ -119,7 +119,7 @@ def test_every_platform_resolves(role: str, tmp_path: Path) -> None:
 
 
 def test_driver_brings_headers_of_the_running_kernel(tmp_path: Path) -> None:
-    """Where packages of headers are named after their kernel; on the Red Hat family they are a version of kernel-devel."""
+    """Where packages of headers have the name of their kernel; the Red Hat family has versions of kernel-devel."""
     _result, specs = resolve("nvidia_driver", PLATFORMS, tmp_path)
     for platform, facts in PLATFORMS.items():
         if facts[3] == "Debian":

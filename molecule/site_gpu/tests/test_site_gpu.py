@@ -51,9 +51,7 @@ def test_image_that_the_driver_does_not_satisfy_stops_nothing(gpu_4090, gpu_site
     gpu_4090.check_output(
         "docker commit --change 'ENV NVIDIA_REQUIRE_CUDA=cuda>=99.0' $(docker create %s) %s", IMAGE, DEMANDING
     )
-    run = gpu_site(
-        "builtin_pipeline", "--limit", "gpu-4090", orchestrator_image_overrides={"text-to-image": DEMANDING}
-    )
+    run = gpu_site("builtin_pipeline", "--limit", "gpu-4090", orchestrator_image_overrides={"text-to-image": DEMANDING})
     assert run.code != 0
     assert "cuda>=99.0" in run.output, run.output
     assert process_of(gpu_4090, UNIT) == before
