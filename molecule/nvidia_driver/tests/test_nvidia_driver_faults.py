@@ -112,19 +112,7 @@ def test_a_version_that_is_not_to_be_had_and_a_library_from_elsewhere(hosts, dri
     assert "The driver 580.95.05 is loaded, and the library that programs find is 565.57.01" in said(run)
 
 
-@pytest.fixture
-def one_kernel(hosts):
-    """gpu-4090 without the second name that the lab gives its kernel: DKMS counts it as two in one directory, and on an
-    older version puts the newer modules of the one back as the originals of the other."""
-    host = hosts["gpu-4090"]
-    kernel = host.check_output("readlink /lib/modules/$(uname -r)")
-    host.run("dkms uninstall nvidia/580.95.05 -k $(uname -r)")
-    host.check_output("rm /lib/modules/$(uname -r)")
-    yield
-    host.check_output("ln --symbolic --force --no-dereference %s /lib/modules/$(uname -r)", kernel)
-
-
-def test_moving_to_another_branch_and_back(hosts, driver, one_kernel):
+def test_moving_to_another_branch_and_back(hosts, driver):
     rtx, h100 = hosts["gpu-4090"], hosts["gpu-h100"]
     run = driver(
         "gpu-4090",

@@ -71,7 +71,7 @@ class NodeProcess:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    def wait(self, seconds: float = 10) -> int:
+    def wait(self, seconds: float = 30) -> int:
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
