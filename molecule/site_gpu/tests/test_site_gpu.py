@@ -41,9 +41,7 @@ def test_node_gives_its_runner_one_of_the_gpus(gpu_4090):
 
 def test_node_serves(gpu_4090):
     assert answers(gpu_4090, "https://localhost:8935/healthz")
-    assert "-nvidia" in gpu_4090.check_output("cat /proc/%s/cmdline", process_of(gpu_4090, UNIT)) or re.search(
-        r"^nvidia 0,1$", gpu_4090.check_output("cat /etc/livepeer/orchestrator/livepeer.conf"), re.M
-    )
+    assert "nvidia 0,1" in gpu_4090.file("/etc/livepeer/orchestrator/livepeer.conf").content_string.splitlines()
 
 
 def test_image_that_the_driver_does_not_satisfy_stops_nothing(gpu_4090, gpu_site):
@@ -51,7 +49,8 @@ def test_image_that_the_driver_does_not_satisfy_stops_nothing(gpu_4090, gpu_site
     gpu_4090.check_output(
         "docker commit --change 'ENV NVIDIA_REQUIRE_CUDA=cuda>=99.0' $(docker create %s) %s", IMAGE, DEMANDING
     )
-    run = gpu_site("builtin_pipeline", "--limit", "gpu-4090", orchestrator_image_overrides={"text-to-image": DEMANDING})
+    overrides = {"batch": {"text-to-image": DEMANDING}}
+    run = gpu_site("builtin_pipeline", "--limit", "gpu-4090", orchestrator_image_overrides=overrides)
     assert run.code != 0
     assert "cuda>=99.0" in run.output, run.output
     assert process_of(gpu_4090, UNIT) == before
