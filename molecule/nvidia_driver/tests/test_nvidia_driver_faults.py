@@ -107,7 +107,7 @@ def test_a_version_that_is_not_to_be_had_and_a_library_from_elsewhere(hosts, dri
     finally:
         h100.check_output(f"rm {FOREIGN}.1 {FOREIGN}.565.57.01 && ldconfig")
     assert run.code != 0
-    assert "nvidia_driver_version is 999, but the repositories of this host have no such version" in said(run)
+    assert "nvidia_driver_version is 999, but the repositories of this host lack that version of" in said(run)
     assert rtx.check_output("dpkg-query --show") == before
     assert "The driver 580.95.05 is loaded, and the library that programs find is 565.57.01" in said(run)
 

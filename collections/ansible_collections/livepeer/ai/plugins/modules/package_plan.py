@@ -384,11 +384,10 @@ class Plan:
         everything = self.manager.installed()
         there = {name: version for name, version in everything.items() if self.own(name)}
         held = self.manager.holds()
-        pending = [
-            name
-            for name in [*self.params["packages"], *sorted(set(there) - set(self.params["packages"]))]
-            if not self.satisfied(name, there)
-        ]
+        gone = set(self.params["replaces"]) & set(everything)
+        # What goes is in nobody's way, whatever its version.
+        staying = sorted(set(there) - set(self.params["packages"]) - gone)
+        pending = [name for name in [*self.params["packages"], *staying] if not self.satisfied(name, there)]
         result = {
             "installed": there,
             "holdable": sorted(name for name in there if self.holdable(name)),
@@ -398,8 +397,8 @@ class Plan:
             "actions": [],
             "refusals": [],
         }
-        result["replaced"] = sorted(set(self.params["replaces"]) & set(everything))
-        names = sorted({*self.params["packages"], *there}) if self.params["upgrade"] else pending
+        result["replaced"] = sorted(gone)
+        names = sorted({*self.params["packages"], *staying}) if self.params["upgrade"] else pending
         if names:
             wanted, result["refusals"] = self.choose(names, there)
             result["targets"] = [self.manager.target(name, version) for name, version in wanted.items()]
