@@ -194,6 +194,19 @@ def test_another_build_of_the_program_goes_first_held_or_not():
     assert host.simulated()[-1] == "docker.io-"
 
 
+@pytest.mark.parametrize("params", [{"upgrade": True}, {"version": "26.1.5-2"}])
+def test_what_goes_is_not_moved_as_well(params):
+    """The other flavour of a driver has the same versions and is covered by the same pattern."""
+    there = INSTALLED + "installed\tdocker-ce-other\t5:26.1.5-1~debian.13~trixie\tdocker-ce-other\n"
+    other = POLICY.format(name="docker-ce-other", candidate="5:26.1.5-2~debian.13~trixie", priority=1001)
+    host = Host(dpkg_query=there, apt_cache_policy=policy() + other)
+    answer = plan(host, pinned=["docker-ce*"], replaces=["docker-ce-other"], **params)
+    assert answer["replaced"] == ["docker-ce-other"]
+    assert [target for target in answer["targets"] if "other" in target] == []
+    assert "docker-ce-other" not in answer["pending"]
+    assert host.simulated()[-1] == "docker-ce-other-"
+
+
 def test_what_apt_says_is_passed_on():
     said = "The following packages have unmet dependencies:\n docker-ce : Depends: tini but it is not installable\n"
     failed = (100, said, "E: Unable to correct problems, you have held broken packages.\n")
