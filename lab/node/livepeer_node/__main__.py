@@ -80,7 +80,7 @@ def _run(starter: Starter, graceful: float) -> int:
     for number in _SIGNALS:
         signal.signal(number, lambda received, _frame: events.put(("signal", received)))
     threading.Thread(target=lambda: events.put(("ended", _guarded(starter))), daemon=True).start()
-    what, value = events.get()
+    what, value = _next(events)
     if what == "signal":
         log.info(f"Exiting Livepeer: {_SIGNALS[value]}")
         starter.cancel()
@@ -88,6 +88,16 @@ def _run(starter: Starter, graceful: float) -> int:
     if value == 0:
         log.info("Graceful shutdown complete")
     return value
+
+
+def _next(events: queue.SimpleQueue) -> tuple:
+    """The first event. Python's handler runs in this thread only, and not while it waits: if the kernel gave the signal
+    to another thread, nothing would wake it, so it wakes by itself."""
+    while True:
+        try:
+            return events.get(timeout=0.2)
+        except queue.Empty:
+            continue
 
 
 def _outcome(events: queue.SimpleQueue, graceful: float) -> int:

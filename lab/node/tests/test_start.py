@@ -329,13 +329,21 @@ def test_models_without_a_worker_lift_the_demand_for_a_secret(start_node, addres
     node.says("Livepeer Running in Orchestrator Mode")
 
 
-def test_a_service_address_nobody_reaches_ends_with_0(start_node, addresses):
+@pytest.fixture
+def silent_port():
+    """A port that is taken and answers nothing: a free one might become the node's own."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def test_a_service_address_nobody_reaches_ends_with_0(start_node, addresses, silent_port):
     arguments = (
         "-orchestrator",
         "-orchSecret",
         "x",
         "-serviceAddr",
-        f"127.0.0.1:{free_port()}",
+        f"127.0.0.1:{silent_port}",
         "-httpAddr",
         f"127.0.0.1:{addresses['service']}",
         "-cliAddr",
