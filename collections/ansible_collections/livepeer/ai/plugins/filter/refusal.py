@@ -15,6 +15,7 @@ from ansible_collections.livepeer.ai.plugins.filter.node_environment import node
 from ansible_collections.livepeer.ai.plugins.filter.node_release import node_release
 from ansible_collections.livepeer.ai.plugins.filter.runner_images import runner_images
 from ansible_collections.livepeer.ai.plugins.filter.runner_ports import runner_ports
+from ansible_collections.livepeer.ai.plugins.filter.service_declarations import service_declarations
 
 FILTERS = {
     function.__name__: function
@@ -27,6 +28,7 @@ FILTERS = {
         node_release,
         runner_images,
         runner_ports,
+        service_declarations,
     )
 }
 
