@@ -178,7 +178,8 @@ class HttpClient:
         body, content_type = encode_multipart(fields, files)
         return self.request("POST", url, body, {"Content-Type": content_type}, timeout)
 
-    def request(self, method, url, body=None, headers=None, timeout=None):
+    def request(self, method, url, body=None, headers=None, timeout=None, read=None):
+        """read(answer, deadline) gives the bytes of the body, for a caller who need not wait for its end."""
         limit = self.timeout if timeout is None else timeout
         started = time.monotonic()
         try:
@@ -189,7 +190,7 @@ class HttpClient:
             parts = urllib.parse.urlsplit(url)
             opener = self._direct if LOOPBACK.match(parts.hostname or "") else self._opener
             with _open(opener, request, limit) as answer:
-                content = _read(answer, started + limit)
+                content = (read or read_whole)(answer, started + limit)
                 return Response(answer.status, answer.headers, content, answer.geturl(), time.monotonic() - started)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise _explain(error, url, limit) from error
@@ -203,7 +204,7 @@ def _open(opener, request, limit):
         return answer
 
 
-def _read(answer, deadline):
+def read_whole(answer, deadline):
     """Read in pieces: the socket's time-out is per piece, and a server that drips must still meet the deadline."""
     pieces, size = [], 0
     while True:

@@ -70,6 +70,11 @@ class PipelineRequest(PipelineAnswers, Request):
     # --- the request ---
 
     def refuse_nonsense(self):
+        if self.target == "orchestrator":
+            self.module.fail_json(msg="target is orchestrator, but a pipeline is asked for at a gateway or a runner.")
+        for name in ("path", "body", "stream", "request", "include", "exclude", "capability"):
+            if self.module.params[name]:
+                self.module.fail_json(msg=f"{name} is given, but it is for services and api is pipeline.")
         wanted = self.kind.get("file")
         for name in self.files:
             if name != wanted:
