@@ -15,6 +15,7 @@ from ansible_collections.livepeer.ai.plugins.filter.node_environment import node
 from ansible_collections.livepeer.ai.plugins.filter.node_release import node_release
 from ansible_collections.livepeer.ai.plugins.filter.runner_images import runner_images
 from ansible_collections.livepeer.ai.plugins.filter.runner_ports import runner_ports
+from ansible_collections.livepeer.ai.plugins.filter.service_context import service_context
 from ansible_collections.livepeer.ai.plugins.filter.service_declarations import service_declarations
 
 FILTERS = {
@@ -28,6 +29,7 @@ FILTERS = {
         node_release,
         runner_images,
         runner_ports,
+        service_context,
         service_declarations,
     )
 }

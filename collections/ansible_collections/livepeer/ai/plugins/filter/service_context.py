@@ -1,0 +1,24 @@
+# Copyright (c) 2026, livepeer.ai contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documented in service_context.yml."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.livepeer.ai.plugins.plugin_utils import _service_context
+from ansible_collections.livepeer.ai.plugins.plugin_utils._services import ServicesError
+
+
+def service_context(entry, variable, wrapper, base):
+    """Find what an image is built of and name it by its contents."""
+    try:
+        return _service_context.service_context(entry, variable, wrapper, base)
+    except ServicesError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+class FilterModule:
+    def filters(self):
+        return {"service_context": service_context}
