@@ -58,7 +58,7 @@ def test_a_dripping_server_meets_the_deadline_too(monkeypatch):
             return b"."
 
     with pytest.raises(TimeoutError):
-        _http._read(Dripping(), time.monotonic() + 0.2)
+        _http.read_whole(Dripping(), time.monotonic() + 0.2)
 
 
 def test_self_signed_certificate(tmp_path):
