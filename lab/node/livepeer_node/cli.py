@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 from fractions import Fraction
 
-from . import aimodels, capabilities, eth, log, tables, web
+from . import aimodels, capabilities, eth, live_runners, log, tables, web
 from .metrics import Metrics
 from .node import GATEWAY, ORCHESTRATOR, split_host_port
 
@@ -48,7 +48,7 @@ class Cli:
             "/setMaxPriceForCapability": self._set_max_price,
             "/getAISessionPoolsInfo": self._session_pools,
             "/getNetworkCapabilities": self._network_capabilities,
-            "/registerLiveRunners": _register_live_runners,
+            "/registerLiveRunners": self._register_live_runners,
             "/setLogLevel": self._set_log_level,
             "/getLogLevel": lambda _: web.text(str(log.verbosity())),
             "/debug": lambda _: web.text("\n\nLatestPlaylist: <nil>"),
@@ -178,6 +178,19 @@ class Cli:
         self._node.max_prices[capability, values["modelID"]] = wei
         return web.text("")
 
+    # --- live runners --------------------------------------------------------------------------------------------
+    def _register_live_runners(self, request):
+        """The document of -liveRunnerConfig at run time; runners are added and changed by label, never removed."""
+        if request.method != "POST":
+            return web.error("Method not allowed", 405)
+        registry = self._node.live_runners
+        if registry is None:
+            return web.error("live runners are not supported", 404)
+        try:
+            return web.as_json({"runners": registry.register(request.body)})
+        except live_runners.RunnerError as error:
+            return web.error(str(error), error.status)
+
     # --- the chain -----------------------------------------------------------------------------------------------
     def _needing_chain(self, name):
         views = {
@@ -248,9 +261,3 @@ def _go_bool(value):
 def _rational(value):
     """big.Rat as JSON: a text, without denominator when that is one."""
     return str(value)
-
-
-def _register_live_runners(request):
-    if request.method != "POST":
-        return web.error("Method not allowed", 405)
-    return web.error("live runners are not supported", 404)

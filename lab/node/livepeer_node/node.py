@@ -17,6 +17,7 @@ from . import tables
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from . import live_runners
     from .aimodels import Entry
     from .worker import Worker
 
@@ -35,6 +36,7 @@ class Node:
     http_ingest whether a gateway mounts the AI and BYOC routes (facts 6.1)
     models      the entries of -aiModels, in their order
     worker      the AI worker, or None without -aiWorker
+    live_runners the registry of an orchestrator that has one, or None
     eth         what eth.open_account() gave, or None offchain
     base_prices wei per pixel by gateway address ("default" for all), from -pricePerUnit and -pricePerGateway
     prices      wei per unit by (gateway address or "default", capability id, model_id)
@@ -52,6 +54,7 @@ class Node:
     models: list[Entry] = field(default_factory=list)
     worker: Worker | None = None
     eth: object | None = None
+    live_runners: live_runners.Registry | None = None
     base_prices: dict[str, Fraction] = field(default_factory=dict)
     prices: dict[tuple[str, int, str], Fraction] = field(default_factory=dict)
     max_price: Fraction | None = None

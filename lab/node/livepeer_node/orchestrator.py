@@ -20,7 +20,7 @@ import time
 import urllib.parse
 from fractions import Fraction
 
-from . import capabilities, eth, jobs, log, media, runner, tls, web
+from . import apps, byoc, capabilities, eth, jobs, log, media, runner, tls, web
 from .metrics import Metrics
 from .node import split_host_port
 from .worker import InsufficientCapacity, WorkerError
@@ -90,6 +90,8 @@ class Orchestrator:
         self.metrics = Metrics(node)
         self.store = media.Store(node.service_uri)
         self._tokens = Tokens()
+        self.byoc = byoc.Byoc(node)
+        self._apps = apps.Apps(node)
         host, port, encrypted = listening_address(node.http_addr)
         certificate = None
         if encrypted:
@@ -111,6 +113,9 @@ class Orchestrator:
             return web.text("")
         if request.path == INFO_PATH:
             return web.as_json(self.info(request.query))
+        answer = self.byoc.handle(request) or self._apps.handle(request)
+        if answer:
+            return answer
         pipeline = request.path.removeprefix("/")
         if pipeline in jobs.FORMS:
             return self._job(pipeline, request)
@@ -127,7 +132,7 @@ class Orchestrator:
         sender = query.get("sender", ["default"])[0]
         token, expiration = self._tokens.issue()
         account = node.eth
-        prices = None if wanted else capabilities.capability_prices(node.prices, sender)
+        prices = [] if wanted else self._all_prices(sender)
         return {
             "address": account.recipient if account else "",
             "local_address": account.address if account else eth.ZERO_ADDRESS,
@@ -142,6 +147,9 @@ class Orchestrator:
             "auth_token": token,
             "auth_token_expiration": expiration,
         }
+
+    def _all_prices(self, sender):
+        return capabilities.capability_prices(self._node.prices, sender) + self.byoc.registry.network_prices()
 
     def _price(self, wanted, sender):
         node, price = self._node, Fraction(0)

@@ -21,7 +21,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from . import addresses, aimodels, availability, cli, eth, gateway, gpus, log, orchestrator, pricing, tables
+from . import (
+    addresses,
+    aimodels,
+    availability,
+    cli,
+    eth,
+    gateway,
+    gpus,
+    live_runners,
+    log,
+    orchestrator,
+    pricing,
+    tables,
+)
 from .addresses import UrlError
 from .docker_api import DockerClient, DockerError
 from .node import (
@@ -479,7 +492,7 @@ class Starter:
         self._rtmp = socket.create_server(split_host_port(address))
 
     def _start_orchestrator(self, node: Node) -> None:
-        self._check_live_runners(node)
+        node.live_runners = live_runners.start(node, self._timing)
         try:
             orchestrator.start(node)
         except (OSError, ValueError, OverflowError, TlsError) as error:
@@ -489,27 +502,15 @@ class Starter:
         elif self._settings["startupAvailabilityCheck"]:
             threading.Thread(target=self._check_availability, args=(node,), daemon=True).start()
 
-    def _check_live_runners(self, node: Node) -> None:
-        path = self._settings["liveRunnerConfig"]
-        if not self._settings["useLiveRunners"] and not path:
-            return
-        if not node.orch_secret and not path:
-            log.fatal("running with -useLiveRunners requires -orchSecret")
-        if path:
-            try:
-                json.loads(Path(path).read_bytes())
-            except OSError as error:
-                log.fatal(f"error reading -liveRunnerConfig: open {path}: {(error.strerror or '').lower()}")
-            except ValueError as error:
-                log.fatal(f"error registering -liveRunnerConfig: {error}")
-        log.warning("this stand-in keeps no live-runner registry: /discovery and /apps answer 404")
-
     def _check_availability(self, node: Node) -> None:
         """Two seconds after the start the node must reach itself at its service address (facts 1.6)."""
-        if self._stopping.wait(self._timing.availability_delay) or availability.answers(node.service_uri):
+        if self._stopping.wait(self._timing.availability_delay):
+            return
+        check = availability.DISCOVERY if node.live_runners else availability.PING
+        if check.passes(node.service_uri):
             return
         log.info(
-            f"Orchestrator not available at {node.service_uri} ({node.http_addr}) via grpc ping check; shutting down"
+            f"Orchestrator not available at {node.service_uri} ({node.http_addr}) via {check.name} check; shutting down"
         )
         log.info("Orchestrator server shut down")
         self._stopping.set()

@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import http.server
 import json
+import select
 import socket
 import socketserver
 import ssl
@@ -17,7 +18,8 @@ import urllib.parse
 from dataclasses import dataclass, field
 
 TEXT = "text/plain; charset=utf-8"
-
+# Statuses whose answer has no body, and no length either.
+NO_BODY = (204, 304)
 
 ProtocolError = http.client.HTTPException
 
@@ -34,6 +36,28 @@ class Request:
     headers: http.client.HTTPMessage
     body: bytes
     remote: str
+    # As it was sent: path and query undecoded.
+    target: str = ""
+    connection: socket.socket | None = None
+
+    @property
+    def raw_query(self):
+        return urllib.parse.urlsplit(self.target).query
+
+    def gone(self):
+        """Whether the client hung up while it waits: then it has sent an end, or, over TLS, anything at all."""
+        if self.connection is None:
+            return False
+        poll = select.poll()
+        poll.register(self.connection, select.POLLIN)
+        if not poll.poll(0):
+            return False
+        if isinstance(self.connection, ssl.SSLSocket):
+            return True
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
 
     def form(self, name):
         """A parameter as Go's FormValue finds it: the body of a form first, then the query."""
@@ -46,11 +70,14 @@ class Request:
 
 @dataclass
 class Response:
-    """A reply; `body` is bytes, or an iterator of bytes that is sent in chunks as they come."""
+    """A reply; `body` is bytes, or an iterator of bytes that is sent in chunks as they come.
+
+    `headers` is anything with items(): a message of http.client keeps names that come more than once.
+    """
 
     status: int = 200
     body: object = b""
-    headers: dict = field(default_factory=dict)
+    headers: object = field(default_factory=dict)
 
 
 def text(body, status=200):
@@ -99,13 +126,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.headers,
             body,
             self.client_address[0],
+            self.path,
+            self.connection,
         )
         try:
-            response = self.server.handle_request_(request)
+            self._send(self.server.handle_request_(request))
         except Abort:
             self.close_connection = True
-            return
-        self._send(response)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _serve
 
@@ -121,23 +148,32 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return b"".join(parts)
 
     def _send(self, response):
-        streamed = not isinstance(response.body, bytes)
+        with contextlib.ExitStack() as ends:
+            # Whatever the body holds is given back at once, even when the client leaves before or while it is sent.
+            if hasattr(response.body, "close"):
+                ends.callback(response.body.close)
+            self._send_head(response)
+            if self.command != "HEAD":
+                self._send_body(response.body)
+
+    def _send_head(self, response):
         self.send_response(response.status)
         for name, value in response.headers.items():
             self.send_header(name, value)
-        if streamed:
+        if not isinstance(response.body, bytes):
             self.send_header("Transfer-Encoding", "chunked")
-        elif response.status != 204:
+        elif response.status not in NO_BODY:
             self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
-        if self.command == "HEAD":
+
+    def _send_body(self, body):
+        if isinstance(body, bytes):
+            self.wfile.write(body)
             return
-        if not streamed:
-            self.wfile.write(response.body)
-            return
-        for part in response.body:
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
-            self.wfile.flush()
+        for part in body:
+            if part:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+                self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
 
 

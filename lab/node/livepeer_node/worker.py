@@ -21,7 +21,7 @@ from .docker_api import DockerClient, DockerError
 
 @dataclass(frozen=True)
 class Timing:
-    """Every interval and limit of facts 3.5 and 3.6 in seconds; tests shorten them."""
+    """Every interval and limit of facts 3.5, 3.6 and 7.4 in seconds; tests shorten them."""
 
     poll: float = 0.5
     start: float = 180
@@ -38,6 +38,8 @@ class Timing:
     shutdown_budget: float = 5
     graceful: float = 10
     availability_delay: float = 2
+    runner_health: float = 5
+    runner_health_timeout: float = 3
 
 
 MAX_HEALTH_FAILURES = 2

@@ -108,7 +108,7 @@ def test_log_level_is_read_and_set(site):
     fetch(f"{base}/setLogLevel", "POST", b"loglevel=3", form)
 
 
-def test_live_runners_are_not_supported_yet(site):
+def test_live_runners_are_not_supported_without_a_registry(site):
     base = site.cli(site.orchestrator(None))
     assert plain(base, "/registerLiveRunners") == (405, "Method not allowed\n")
     assert post_json(f"{base}/registerLiveRunners", {})[::2] == (404, b"live runners are not supported\n")

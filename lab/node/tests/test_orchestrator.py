@@ -90,7 +90,7 @@ def test_a_taken_port_is_an_error(site):
         site.orchestrator(None, port=port)
 
 
-@pytest.mark.parametrize("path", ["/", "/capability/register", "/discovery", "/text-to-image/"])
+@pytest.mark.parametrize("path", ["/", "/capability", "/apps/a", "/text-to-image/"])
 def test_unknown_paths_are_404(site, path):
     assert fetch(site.orchestrator(None).service_uri + path) == (
         404,
