@@ -128,9 +128,7 @@ class Service:
         with self.lock:
             self.refused += 1
             if self.refused >= REFUSED_SECRETS and self.code is None:
-                log(
-                    ERROR, "registrar: the orchestrator refuses the secret; starting again to be handed the current one"
-                )
+                log(ERROR, "registrar: the orchestrator refuses the secret; ends, to be handed the current one")
                 self.code = EXIT_SECRET
                 self.news.set()
 
