@@ -31,12 +31,12 @@ def worst(statuses):
     return PASSED
 
 
-def finish(module, result, checks):
+def finish(module, result, checks, changed=False):
     """End the module: fail only for a failed check, and only if the caller wants failures to fail."""
     result["checks"] = checks
     result["verdict"] = worst(check["status"] for check in checks)
     failed = [check for check in checks if check["status"] == FAILED]
     if failed and module.params["fail"]:
         message = " ".join("{} {}".format(check["sentence"], check["remedy"]) for check in failed)
-        module.fail_json(msg=message.strip(), **result)
-    module.exit_json(changed=False, **result)
+        module.fail_json(msg=message.strip(), changed=changed, **result)
+    module.exit_json(changed=changed, **result)

@@ -108,18 +108,21 @@ class DockerSocket:
         self.timeout = timeout
 
     def _get(self, path, **query):
-        connection = _UnixConnection(self.path, self.timeout)
+        status, body = self._ask("GET", path + ("?" + urllib.parse.urlencode(query) if query else ""), self.timeout)
+        if status != 200:
+            raise DockerError(f"the Docker Engine answers {status} to {path}")
+        return body
+
+    def _ask(self, method, path, timeout):
+        connection = _UnixConnection(self.path, timeout)
         try:
-            connection.request("GET", path + ("?" + urllib.parse.urlencode(query) if query else ""))
+            connection.request(method, path)
             answer = connection.getresponse()
-            body = answer.read()
+            return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise DockerError(f"the Docker Engine at {self.path} does not answer ({error})") from error
         finally:
             connection.close()
-        if answer.status != 200:
-            raise DockerError(f"the Docker Engine answers {answer.status} to {path}")
-        return body
 
     def version(self):
         return json.loads(self._get("/version"))["Version"]
@@ -144,6 +147,19 @@ class DockerSocket:
             if "answers 404" in str(error):
                 return None
             raise
+
+    def stop(self, container, timeout):
+        """Stop it, with the time to end that it was made with; one that is stopped is fine (304)."""
+        self._order(container, "stop", timeout)
+
+    def start(self, container, timeout):
+        self._order(container, "start", timeout)
+
+    def _order(self, container, what, timeout):
+        status, body = self._ask("POST", f"/containers/{container.id}/{what}", timeout)
+        if status not in (204, 304):
+            said = shorten(body.decode("utf-8", "replace"), 200)
+            raise DockerError(f"the Docker Engine answers {status} to the order to {what} {container.name} ({said})")
 
     def log_tail(self, container, lines):
         raw = self._get(f"/containers/{container.id}/logs", stdout="1", stderr="1", tail=str(lines))

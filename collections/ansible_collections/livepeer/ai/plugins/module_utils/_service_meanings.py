@@ -29,6 +29,7 @@ SAYINGS = {
     ),
     ("live_runner", "orchestrator"): (
         (404, r"runner not found", "runner_not_found"),
+        (404, r"live runners are not supported", "live_runners_off"),
         (503, r"no capacity available for runner", "no_capacity"),
         (502, r"", "worker_unreachable"),
         (402, r"", "payment_required"),
@@ -175,7 +176,7 @@ MEANINGS = {
             "orchestrator",
         ),
         "live_runners_off": _same(
-            "The orchestrator answers 404 to /discovery as well: it has no live runners.",
+            "The orchestrator has no live runners ({said}).",
             "Start it with -liveRunnerConfig (orchestrator_live_runners), and check that this is its service address.",
             "orchestrator",
         ),

@@ -218,7 +218,7 @@ class LiveRunners:
     def discovery(self):
         ready = [
             {
-                "url": f"{self.address}/apps/{label}",
+                "url": f"{self.address}/apps/{label}/{'app' if runner['mode'] == 'single-shot' else 'session'}",
                 "app": runner.get("name", label),
                 "mode": runner["mode"],
                 "capacity": 1,
