@@ -10,7 +10,7 @@ import os
 import threading
 import time
 
-from . import aimodels, capabilities, jobs, log, media, orchestrator, sessions, web
+from . import aimodels, byoc_gateway, capabilities, jobs, log, media, orchestrator, sessions, web
 from .metrics import Metrics
 from .node import split_host_port
 
@@ -59,6 +59,7 @@ class Gateway:
         self.store = media.Store()
         self.discovery = sessions.Discovery(node, self.metrics)
         self.sessions = sessions.Manager(node, self.discovery)
+        self._byoc = byoc_gateway.Gateway(node)
         self.network = Network(node)
         if not node.offchain:
             self.network.start()
@@ -85,6 +86,7 @@ class Gateway:
             pipeline = request.path.removeprefix("/")
             if pipeline in jobs.FORMS:
                 return self._ai_route(pipeline, request)
+            return self._byoc.handle(request) or web.not_found()
         return web.not_found()
 
     def _ai_route(self, pipeline, request):

@@ -12,8 +12,9 @@ import json
 import struct
 import wave
 import zlib
+from types import SimpleNamespace
 
-from livepeer_node import cli, gateway, jobs, orchestrator, web
+from livepeer_node import cli, gateway, jobs, live_runners, orchestrator, web
 from livepeer_node.node import Node
 from livepeer_node.settings import Settings
 from livepeer_node.worker import InsufficientCapacity
@@ -73,6 +74,29 @@ class ScriptedRunner:
         self._server.stop()
 
 
+class Service:
+    """A service behind BYOC or a live runner: `answer` is a web.Response or makes one of a request; 200 on /health."""
+
+    def __init__(self, answer):
+        self.answer, self.health, self.requests = answer, 200, []
+        self._server = web.Server("127.0.0.1", 0, self._handle).start()
+        self.port = self._server.port
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def _handle(self, request):
+        if request.path == "/health":
+            return web.text("", self.health)
+        self.requests.append(request)
+        return self.answer(request) if callable(self.answer) else self.answer
+
+    @property
+    def last(self):
+        return self.requests[-1]
+
+    def stop(self):
+        self._server.stop()
+
+
 class Lease:
     def __init__(self, endpoint, token):
         self.endpoint, self.token, self.lost = endpoint, token, False
@@ -111,6 +135,12 @@ class LendingWorker:
                 self.free[pipeline, model_id] += 1
 
 
+def account():
+    """An account on a chain, as far as a node shows it."""
+    address = "0x" + "ab" * 20
+    return SimpleNamespace(address=address, recipient=address, chain_id=42161)
+
+
 def settings(*arguments):
     return Settings.parse(list(arguments), {})
 
@@ -132,6 +162,16 @@ class Site:
 
     def runner(self, answer=None):
         return self.add(ScriptedRunner(answer))
+
+    def service(self, answer=None):
+        return self.add(Service(web.as_json({"ok": True}) if answer is None else answer))
+
+    def live_runners(self, node, *entries, onchain=False, interval=0.05, timeout=0.5):
+        """Give an orchestrator a registry, filled with these entries."""
+        registry = self.add(live_runners.Registry(node.service_uri, onchain, interval, timeout))
+        registry.register(json.dumps({"runners": entries}))
+        node.live_runners = registry
+        return registry
 
     def orchestrator(self, runner, *models, scheme="https", warm=True, arguments=(), token="", capacity=1, **node):
         """An orchestrator that offers `models`, (pipeline, model_id) each."""
