@@ -11,6 +11,10 @@ import re
 # How community.docker.docker_image reports a build: what went wrong, then every line of it as one Python list.
 REPORT = re.compile(r"Error building \S+ - (?:code: \S+, )?message: (?P<message>.*?), logs: (?P<log>\[.*\])", re.DOTALL)
 
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# Which layer a step began or ended with tells nobody anything.
+LAYER = " ---> "
+
 
 def build_failure(message, lines=20):
     """What the builder said last, for people."""
@@ -18,10 +22,10 @@ def build_failure(message, lines=20):
     if not report:
         return str(message)
     try:
-        log = "".join(f"{line}\n" for line in ast.literal_eval(report.group("log")))
+        log = COLOURS.sub("", "\n".join(ast.literal_eval(report.group("log"))))
     except (SyntaxError, ValueError):
         return str(message)
-    last = [line for line in log.splitlines() if line.strip()][-lines:]
+    last = [line for line in log.splitlines() if line.strip() and not line.startswith(LAYER)][-lines:]
     return "\n".join([f"{report.group('message').rstrip('.')}. The builder's last lines:", *last])
 
 

@@ -24,7 +24,7 @@ SECRET_WORDS = ("token", "secret", "password", "key")
 
 
 def service_container(entry, image, image_id="", image_user="", commits=None, models_dir="", token_path=""):
-    """Options of community.docker.docker_container, their digest, who reads the token, and whether they hold secrets."""
+    """Options of community.docker.docker_container, their digest, the token's reader, and whether they hold secrets."""
     commits = commits or {}
     options = {
         "name": entry["container"],

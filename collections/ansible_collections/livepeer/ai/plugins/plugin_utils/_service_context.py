@@ -31,6 +31,8 @@ PIECE = 1024 * 1024
 TAG_LENGTH = 12
 # The engineer's part of a template's context.
 SERVICE = "service"
+# Parts of the template that are for engineers: an example in that place, and tests.
+EXAMPLES = (SERVICE, "tests")
 
 
 def service_context(entry, variable, wrapper, base):
@@ -43,9 +45,9 @@ def service_context(entry, variable, wrapper, base):
             f"{variable}, {entry['name']}, path: there is no {needed} in {path} on the controller;"
             f" source {entry['source']} needs one."
         )
-    parts = [(wrapper, ""), (path, SERVICE)] if template else [(path, "")]
+    parts = [(wrapper, "", EXAMPLES), (path, SERVICE, ())] if template else [(path, "", ())]
     try:
-        files = [file for root, below in parts for file in _files(root, below)]
+        files = [file for part in parts for file in _files(*part)]
     except OSError as error:
         raise ServicesError(
             f"{variable}, {entry['name']}, path: {error.filename} cannot be read ({error.strerror})."
@@ -60,9 +62,9 @@ def service_context(entry, variable, wrapper, base):
     }
 
 
-def _files(root, below):
+def _files(root, below, without):
     for directory, names, files in os.walk(root, onerror=_raise):
-        names[:] = sorted(name for name in names if not _is_leftover(name))
+        names[:] = [name for name in names if not _is_leftover(name) and not (directory == root and name in without)]
         for name in [*names, *files]:
             path = os.path.join(directory, name)
             if os.path.islink(path) and not _is_leftover(name):
