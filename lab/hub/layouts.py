@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from weight_files import BYTES_OF, elements, msgpack, opaque, picture, safetensors, torch_archive
+from word_llama import word_llama
 
 Files = dict[str, bytes]
 KIB = 1024
@@ -848,6 +849,7 @@ class Row:
     licence: str
     gated: bool | str = False
     renamed_to: str | None = None
+    real_weights: bool = False
 
 
 REPOSITORIES = {
@@ -887,4 +889,5 @@ REPOSITORIES = {
         gated="manual",
         renamed_to="meta-llama/Llama-3.1-8B-Instruct",
     ),
+    "dleemiller/word-llama-l2-supercat": Row(word_llama, "sentence-similarity", None, "mit", real_weights=True),
 }

@@ -4,7 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Write the model repositories that the lab's Hub serves: DEST/<org>/<name>/ and DEST/<org>/<name>.meta.json.
 
-The result depends on layouts.py alone. A folder that is up to date is not touched; a file that no layout knows goes.
+The result depends on layouts.py and what it names. A folder that is up to date is not touched; a file that no layout
+knows goes.
 """
 
 from __future__ import annotations
@@ -26,9 +27,12 @@ def card(repo_id: str, row: Row) -> bytes:
     """README.md: the front matter that the Hub reads, and what this copy is."""
     head = {"license": row.licence, "pipeline_tag": row.pipeline_tag, "library_name": row.library}
     lines = [f"{key}: {value}" for key, value in head.items() if value]
-    return "\n".join(
-        ["---", *lines, "---", f"# {repo_id}", "", "The real repository's layout with small made-up weights.", ""]
-    ).encode()
+    weights = (
+        "One size of the real weights."
+        if row.real_weights
+        else "The real repository's layout with small made-up weights."
+    )
+    return "\n".join(["---", *lines, "---", f"# {repo_id}", "", weights, ""]).encode()
 
 
 def repository_files(repo_id: str, row: Row) -> Files:

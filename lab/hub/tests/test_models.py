@@ -52,7 +52,9 @@ def test_the_whole_stays_small(models):
     assert sum((models / path).stat().st_size for path in paths(models)) < 80e6
     for meta in models.glob("*/*.meta.json"):
         folder = meta.with_name(meta.name[: -len(".meta.json")])
-        assert sum((folder / path).stat().st_size for path in paths(folder)) < 8e6, folder
+        # Real weights are as large as they are.
+        most = 20e6 if folder.name == "word-llama-l2-supercat" else 8e6
+        assert sum((folder / path).stat().st_size for path in paths(folder)) < most, folder
 
 
 def test_the_same_every_time_and_untouched_when_up_to_date(models, make_again, tmp_path):
