@@ -207,4 +207,4 @@ class PipelineRequest(PipelineAnswers, Request):
                 UNKNOWN,
             )
             remedy = "Pin a gateway to the expected orchestrators alone to be sure."
-        return make_check("answering_orchestrator", self.subject(), status, sentence, remedy=remedy)
+        return make_check("answering_orchestrator", self.full_subject(), status, sentence, remedy=remedy)

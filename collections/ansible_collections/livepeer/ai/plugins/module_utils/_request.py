@@ -67,11 +67,15 @@ class Request:
     def subject(self):
         raise NotImplementedError
 
+    def full_subject(self):
+        return f"{self.subject()} {self.module.params['occasion']}".strip()
+
     def check_name(self):
         return f"{self.target}_request"
 
     def check(self, status, sentence, remedy=""):
-        return make_check(self.check_name(), self.subject(), status, sentence, self.result["seconds"], remedy)
+        subject = self.full_subject()
+        return make_check(self.check_name(), subject, status, sentence, self.result["seconds"], remedy)
 
     def failed(self, failure):
         self.result["failure"] = failure.name

@@ -205,7 +205,7 @@ class ByocRequest(ServiceRequest):
         unwanted = any(same_service(found[0], one) for one in self.exclude)
         if not unwanted and any(same_service(found[0], one) for one in self.expected or found):
             self.result["orchestrators"]["judgement"] = "expected"
-            return [make_check("answering_orchestrator", self.subject(), PASSED, f"{found[0]} answered.")]
+            return [make_check("answering_orchestrator", self.full_subject(), PASSED, f"{found[0]} answered.")]
         self.result["orchestrators"]["judgement"] = "unexpected"
         self.result["failure"] = "wrong_orchestrator"
         meant = f"expected was {' or '.join(self.expected)}" if self.expected else "which was excluded"
@@ -214,7 +214,7 @@ class ByocRequest(ServiceRequest):
             "Spell included and excluded orchestrators exactly as the gateway's own list does (-orchAddr), and compare "
             "them with the service address that the orchestrator announces."
         )
-        return [make_check("answering_orchestrator", self.subject(), FAILED, sentence, remedy=remedy)]
+        return [make_check("answering_orchestrator", self.full_subject(), FAILED, sentence, remedy=remedy)]
 
 
 class LiveRunnerRequest(ServiceRequest):

@@ -207,6 +207,10 @@ options:
     type: list
     elements: str
     default: []
+  occasion:
+    description: Words behind the subject of the checks, for example V(after a restart).
+    type: str
+    default: ""
   fail:
     description: Whether a failed check fails the task. With V(false) it is only reported, in RV(checks).
     type: bool
@@ -428,6 +432,7 @@ def main():
             "dest": {"type": "path"},
             "cli_url": {"type": "str", "default": ""},
             "orchestrators": {"type": "list", "elements": "str", "default": []},
+            "occasion": {"type": "str", "default": ""},
             "fail": {"type": "bool", "default": True},
         },
         required_if=[

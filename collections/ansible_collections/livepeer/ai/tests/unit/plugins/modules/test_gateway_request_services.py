@@ -124,7 +124,8 @@ def test_job_straight_to_an_orchestrator(tmp_path):
 def test_included_and_excluded_orchestrators():
     pool = [Orchestrator({NAME: embed}, FIRST), Orchestrator({NAME: embed}, SECOND)]
     with gateway(*pool) as server:
-        result = passed(run(server.url, include=[SECOND]), "JSON of")
+        result = passed(run(server.url, include=[SECOND], occasion="after a restart"), "JSON of")
+        assert {check["subject"] for check in result["checks"]} == {f"byoc {NAME} v1/infer after a restart"}
         assert result["checks"][1]["sentence"] == f"{SECOND} answered."
         assert result["orchestrators"]["judgement"] == "expected"
         result = passed(run(server.url, exclude=[FIRST], parameters={"enable_data_output": True}), "JSON of")
