@@ -315,8 +315,10 @@ class Registry:
         """Also a session that nobody knows; only an unknown runner is refused."""
         runner = self.find(route)
         with self._lock:
+            known = session in runner.sessions
             runner.sessions.discard(session)
-        log.slog("INFO", "live runner session released", runner_id=runner.runner_id, session_id=session)
+        if known:
+            log.slog("INFO", "live runner session released", runner_id=runner.runner_id, session_id=session)
 
     def offers(self):
         """The runners of /discovery: those that are ready, each without the address it is reached at inside."""

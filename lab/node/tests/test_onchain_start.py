@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from livepeer_node import crypto, eth
+from livepeer_node import crypto, eth, web
+from node_helpers.network import Service, fetch
 from node_helpers.process import eventually, free_port, listens
 
 RPC = Path(__file__).parents[2] / "rpc" / "server.py"
@@ -69,6 +71,24 @@ def test_an_orchestrator_starts_and_shows_its_rpc_address_but_not_its_password(s
 def test_a_gateway_starts(start_onchain):
     free = ("-httpAddr", f"127.0.0.1:{free_port()}", "-rtmpAddr", f"127.0.0.1:{free_port()}")
     start_onchain("-gateway", *free, "-orchAddr", "127.0.0.1:1").says("Livepeer Running in Gateway Mode")
+
+
+def test_a_free_capability_answers_through_a_gateway(start_onchain, tmp_path):
+    service = Service(web.text("done"))
+    port, orchestrators_port = free_port(), free_port()
+    address = f"127.0.0.1:{orchestrators_port}"
+    offering = ("-orchestrator", "-orchSecret", "x", "-serviceAddr", address, "-dataDir", tmp_path / "o")
+    start_onchain(*offering, "-pricePerUnit", "0").says("Livepeer Running in Orchestrator Mode")
+    eventually(lambda: listens(orchestrators_port))
+    own = ("-httpAddr", f"127.0.0.1:{port}", "-rtmpAddr", f"127.0.0.1:{free_port()}", "-dataDir", tmp_path / "g")
+    start_onchain("-gateway", "-orchAddr", address, *own).says("Livepeer Running in Gateway Mode")
+    declaration = json.dumps({"name": "echo", "url": service.url, "capacity": 1})
+    assert fetch(f"https://{address}/capability/register", "POST", declaration, {"Authorization": "x"})[0] == 200
+    job = {"request": "{}", "parameters": "{}", "capability": "echo", "timeout_seconds": 5}
+    header = {"Livepeer": base64.b64encode(json.dumps(job).encode()).decode()}
+    answer = fetch(f"http://127.0.0.1:{port}/process/request/v1/infer", "POST", b"{}", header)
+    service.stop()
+    assert answer[::2] == (200, b"done")
 
 
 def test_an_endpoint_nobody_answers_on_ends_with_0(start_onchain):
