@@ -13,6 +13,7 @@ import http.client
 import re
 import secrets
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -249,7 +250,12 @@ class Registry:
     # --- health --------------------------------------------------------------------------------------------------
     def _watch(self, interval):
         """One after another, as upstream does: a runner that hangs delays those behind it by three seconds."""
-        while not self._stopping.wait(interval):
+        due = time.monotonic()
+        while True:
+            # A ticker: what a round takes comes off the wait for the next one.
+            due = max(due + interval, time.monotonic())
+            if self._stopping.wait(due - time.monotonic()):
+                return
             with self._lock:
                 runners = [(runner, runner.entry) for runner in self._by_label.values()]
             for runner, entry in runners:
