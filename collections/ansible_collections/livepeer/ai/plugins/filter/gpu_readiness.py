@@ -11,10 +11,10 @@ from ansible_collections.livepeer.ai.plugins.module_utils._hf_rules import RuleE
 from ansible_collections.livepeer.ai.plugins.plugin_utils._gpu_readiness import GpuReadiness
 
 
-def gpu_readiness(info, gpus, models=(), containers_per_gpu=1, own_containers=(), weights=(), bare=False):
+def gpu_readiness(info, gpus, models=(), *arguments, **options):
     """What keeps the GPUs of a host from carrying these models, and what may."""
     try:
-        return GpuReadiness(info, gpus, models, containers_per_gpu, own_containers, weights, bare).judged()
+        return GpuReadiness(info, gpus, models, *arguments, **options).judged()
     except RuleError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -114,8 +114,19 @@ class Verdict:
 class GpuReadiness(Verdict):
     """The GPUs that an orchestrator is to use, before anything about it is changed."""
 
-    def __init__(self, info, gpus, models=(), containers_per_gpu=1, own_containers=(), weights=(), bare=False):
+    def __init__(
+        self,
+        info,
+        gpus,
+        models=(),
+        containers_per_gpu=1,
+        own_containers=(),
+        weights=(),
+        bare=False,
+        variable="orchestrator_gpus",
+    ):
         super().__init__()
+        self.variable = variable
         self.host = Host(info)
         self.wanted = [int(gpu) for gpu in gpus]
         self.models = models
@@ -141,8 +152,8 @@ class GpuReadiness(Verdict):
         if self.host.present or self.host.gpus:
             return True
         self.refuse(
-            f"orchestrator_gpus names {numbers(self.wanted)}, but this host has no NVIDIA GPU on its PCI bus;"
-            " correct orchestrator_gpus, or see to the card."
+            f"{self.variable} names {numbers(self.wanted)}, but this host has no NVIDIA GPU on its PCI bus;"
+            f" correct {self.variable}, or see to the card."
         )
         return False
 
@@ -185,7 +196,7 @@ class GpuReadiness(Verdict):
             lost = self.host.told_of("gpu", "xid") or ["Correct the list, numbers begin at 0."]
             known = numbers(sorted(self.host.gpus))
             self.refuse(
-                f"orchestrator_gpus names {numbers(unknown)}, but the driver on this host shows only {known}."
+                f"{self.variable} names {numbers(unknown)}, but the driver on this host shows only {known}."
                 f" {' '.join(lost)}"
             )
         return [index for index in self.wanted if index in self.host.gpus]

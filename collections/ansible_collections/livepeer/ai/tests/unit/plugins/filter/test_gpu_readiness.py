@@ -45,6 +45,11 @@ def test_no_gpu_at_all():
         )
 
 
+def test_the_variable_is_the_callers():
+    (sentence,), _warnings = judge({"present": False, **NO_DRIVER, "pci": []}, variable="byoc_services")
+    assert sentence.startswith("byoc_services names GPUs 0, 1") and "correct byoc_services" in sentence
+
+
 MISMATCH = {"gpus": [], "driver.matches": False}
 INSTALLED = {**NO_DRIVER, "driver.module_version": "580.95.05", "driver.libraries": libraries("580.95.05")}
 MISSING = [
