@@ -13,7 +13,7 @@ from . import aptconf, containers, engine, identity, images, machine, paths, reg
 from .command import attempt, tail
 from .errors import LabError
 from .progress import say
-from .topology import PYTHON_IMAGE, Host, Lab, Place, Service
+from .topology import PYTHON_IMAGE, SERVICE_BASE_IMAGE, Host, Lab, Place, Service
 
 # Building images is work for the processor and for dpkg's disk writes by turns.
 BUILD_WORKERS = max(3, os.cpu_count() or 1)
@@ -47,7 +47,8 @@ def together(jobs: Sequence[Callable[[], object]], workers: int) -> None:
 def build(lab: Lab, apt: aptconf.AptSetup) -> None:
     """The lab's images and what its services hand out, as far as they are not current."""
     places = (*lab.services, *lab.hosts)
-    recipes = {tag: images.load_recipes()[tag] for tag in {PYTHON_IMAGE, *(place.image for place in places)}}
+    tags = {PYTHON_IMAGE, SERVICE_BASE_IMAGE, *(place.image for place in places)}
+    recipes = {tag: images.load_recipes()[tag] for tag in tags}
     base = recipes[PYTHON_IMAGE]
 
     def base_and_runner() -> None:
@@ -122,6 +123,7 @@ def _ensure_containers(lab: Lab, here: machine.Machine, apt: aptconf.AptSetup) -
             if place is registry.REGISTRY:
                 # While the hosts boot.
                 registry.ensure_runner(lab)
+                registry.ensure_base(lab)
 
     together([lambda place=place: bring(place) for place in places], len(places))
 

@@ -13,6 +13,11 @@ HUB_DATA = BUILD / "hub"
 NODE_DATA = BUILD / "node"
 GPU = LAB / "gpu"
 PACKAGES = BUILD / "packages"
+EMBEDDINGS = LAB / "embeddings"
+WRAPPER = ROOT / "collections/ansible_collections/livepeer/ai/roles/_service/files/wrapper"
+WHEELS = BUILD / "pypi"
+# The environment of requirements.txt, whichever Python runs lab.py.
+PYTHON = ROOT / ".venv/bin/python"
 
 
 def lab_dir(lab_name: str) -> Path:

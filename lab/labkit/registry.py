@@ -1,9 +1,10 @@
-"""Fill a lab's registry with the runner images, so that hosts pull them under their true names."""
+"""Fill a lab's registry with the runner images and the base of services, so that hosts pull them under their names."""
 
 from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import engine
@@ -11,7 +12,7 @@ from .command import attempt
 from .errors import LabError
 from .images import RUNNER_REPOSITORY, RUNNER_TAGS
 from .progress import step
-from .topology import SERVICES, Lab
+from .topology import SERVICE_BASE_IMAGE, SERVICES, Lab
 
 # What engines push: Docker's own form, or OCI's from newer ones; an index where the image store makes one.
 MANIFEST_TYPES = ", ".join(
@@ -25,33 +26,46 @@ MANIFEST_TYPES = ", ".join(
 REGISTRY = next(service for service in SERVICES if service.name == "registry")
 
 
-def _stamp(lab: Lab) -> Path:
-    return lab.directory / "runner-pushed"
+def _stamp(lab: Lab, name: str) -> Path:
+    return lab.directory / f"{name}-pushed"
 
 
 def forget(lab: Lab) -> None:
     """The registry's volume is gone."""
-    _stamp(lab).unlink(missing_ok=True)
+    for stamp in lab.directory.glob("*-pushed"):
+        stamp.unlink()
 
 
 def ensure_runner(lab: Lab) -> None:
-    """Push the image unless the registry has this very one under every tag."""
-    image = f"{RUNNER_REPOSITORY}:{RUNNER_TAGS[0]}"
+    """The runner's image under every tag that go-livepeer may ask for."""
+    _ensure(lab, "runner", RUNNER_REPOSITORY, RUNNER_TAGS)
+
+
+def ensure_base(lab: Lab) -> None:
+    """The image that hosts build services from."""
+    repository, _, tag = SERVICE_BASE_IMAGE.partition(":")
+    _ensure(lab, "service-base", repository, (tag,))
+
+
+def _ensure(lab: Lab, name: str, repository: str, tags: Sequence[str]) -> None:
+    """Push the image of the first tag unless the registry has this very one under every tag."""
+    image = f"{repository}:{tags[0]}"
     image_id = engine.inspect("image", image)[image]["Id"]
-    stamp = _stamp(lab)
+    stamp = _stamp(lab, name)
     pushed = stamp.exists() and stamp.read_text(encoding="ascii") == image_id
-    if pushed and tags_there(lab) >= set(RUNNER_TAGS):
+    if pushed and tags_there(lab, repository) >= set(tags):
         return
-    with step("registry", f"taking {RUNNER_REPOSITORY} under {len(RUNNER_TAGS)} tags", "filled"):
+    shown = f"{len(tags)} tags" if len(tags) > 1 else f"the tag {tags[0]}"
+    with step("registry", f"taking {repository} under {shown}", "filled"):
         _push(lab, image)
-        for tag in RUNNER_TAGS[1:]:
-            _copy_tag(lab, RUNNER_TAGS[0], tag)
+        for tag in tags[1:]:
+            _copy_tag(lab, repository, tags[0], tag)
     stamp.write_text(image_id, encoding="ascii")
 
 
-def tags_there(lab: Lab) -> set[str]:
-    """Tags of the runner that the registry has."""
-    status, _kind, body = _ask(lab, "GET", f"/v2/{RUNNER_REPOSITORY}/tags/list")
+def tags_there(lab: Lab, repository: str) -> set[str]:
+    """Tags of the repository that the registry has."""
+    status, _kind, body = _ask(lab, "GET", f"/v2/{repository}/tags/list")
     return set(json.loads(body).get("tags") or []) if status == 200 else set()
 
 
@@ -68,9 +82,9 @@ def _push(lab: Lab, image: str) -> None:
         attempt(engine.docker_argv("rmi", remote))
 
 
-def _copy_tag(lab: Lab, source: str, target: str) -> None:
+def _copy_tag(lab: Lab, repository: str, source: str, target: str) -> None:
     """Give a manifest that is there a second name: quicker than a push, and the digest is the same."""
-    manifests = f"/v2/{RUNNER_REPOSITORY}/manifests"
+    manifests = f"/v2/{repository}/manifests"
     status, kind, body = _ask(lab, "GET", f"{manifests}/{source}")
     if status == 200:
         status, _kind, _body = _ask(lab, "PUT", f"{manifests}/{target}", body, kind)

@@ -1,11 +1,10 @@
-"""Build what the services hand out: the Hub's model repositories, the node's release archive, apt repositories.
+"""Build what the services hand out: the Hub's model repositories, the node's release archive, package repositories.
 
 Each is built by its own program when its sources changed; a stamp beside the result remembers which.
 """
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +56,19 @@ NODE = Product(
     paths.NODE_DATA,
     "*.tar.gz.sha256",
 )
+WHEELS = Product(
+    "wheels",
+    "fetching the wheels of the services that hosts build",
+    paths.EMBEDDINGS / "wheels.py",
+    (str(paths.WHEELS),),
+    (
+        paths.EMBEDDINGS / "wheels.py",
+        paths.EMBEDDINGS / "requirements.txt",
+        paths.WRAPPER / "requirements.txt",
+    ),
+    paths.WHEELS,
+    "simple/index.html",
+)
 
 
 def _repository(name: str, what: str, *of: Path) -> Product:
@@ -85,7 +97,7 @@ ENGINE = _repository(
     # Its files are those of the host images.
     paths.IMAGES / "recipes.toml",
 )
-PRODUCTS = (MODELS, NODE, DRIVER, TOOLKIT, ENGINE)
+PRODUCTS = (MODELS, NODE, WHEELS, DRIVER, TOOLKIT, ENGINE)
 
 
 def ensure(product: Product) -> None:
@@ -95,5 +107,5 @@ def ensure(product: Product) -> None:
     wanted = product.sources_digest()
     with step(product.name, product.what, "ready"):
         product.result.mkdir(parents=True, exist_ok=True)
-        run([sys.executable, str(product.builder), *product.arguments])
+        run([str(paths.PYTHON), str(product.builder), *product.arguments])
     product.stamp.write_text(wanted, encoding="ascii")

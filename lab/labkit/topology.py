@@ -20,6 +20,8 @@ SUBNETS = {
 EVERY_LAB = tuple(SUBNETS)
 SERVICES_IMAGE = "livepeer-lab/services:trixie"
 PYTHON_IMAGE = "livepeer-lab/python:trixie"
+# What hosts build services from.
+SERVICE_BASE_IMAGE = "livepeer-lab/python-pip:trixie"
 NODE_VERSION = "0.9.1"
 
 
@@ -101,7 +103,10 @@ SERVICES = (
         port=8000,
         ready_path="/go-livepeer/releases/download/",
         command=("python3", "-m", "http.server", "8000", "--directory", "/srv/releases"),
-        mounts=((paths.NODE_DATA, f"/srv/releases/go-livepeer/releases/download/v{NODE_VERSION}"),),
+        mounts=(
+            (paths.NODE_DATA, f"/srv/releases/go-livepeer/releases/download/v{NODE_VERSION}"),
+            (paths.WHEELS, "/srv/releases/pypi"),
+        ),
     ),
     Service(
         "rpc",
