@@ -134,11 +134,13 @@ def exchange(method, url, headers=None, body=None, timeout=5.0):
     except OSError as error:
         connection.close()
         raise NoAnswer(f"{where} cannot be reached: {_words(error, timeout)}") from error
+    # Kept, because the connection lets go of it when the server is one that closes after its answer.
+    sock = connection.sock
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, target, body=body, headers=headers or {})
         answer = connection.getresponse()
-        return Answer(answer.status, _read(answer, connection.sock, deadline).decode("utf-8", "replace"), fingerprint)
+        return Answer(answer.status, _read(answer, sock, deadline).decode("utf-8", "replace"), fingerprint)
     except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError) as error:
         raise NoAnswer(f"{where} closed the connection without an answer", dropped=True) from error
     except (OSError, http.client.HTTPException, ValueError) as error:

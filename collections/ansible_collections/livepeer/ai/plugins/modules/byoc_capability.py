@@ -69,7 +69,9 @@ options:
     type: int
     default: 1
   price_per_unit:
-    description: The price for a second, in O(currency), divided by O(price_scaling). The orchestrator takes whole numbers only.
+    description:
+      - The price for a second, in O(currency), before it is divided by O(price_scaling).
+      - The orchestrator takes whole numbers only.
     type: int
     default: 0
   price_scaling:
@@ -83,7 +85,7 @@ options:
     type: str
     default: wei
   token_path:
-    description: A file on the host with a token that the orchestrator sends to the service as C(Authorization) C(Bearer).
+    description: A file on the host with the bearer token that the orchestrator sends to the service.
     type: path
   description:
     description: A text for people. The orchestrator does not use it.
@@ -247,10 +249,8 @@ class ByocCapability:
     def work(self):
         # Before anything else, also in check mode: this needs no change to be found out.
         if self.orchestrator.is_open():
-            raise ByocFailure(
-                "open_registration",
-                f"The orchestrator at {self.orchestrator.url} takes registrations without a secret.",
-            )
+            sentence = f"The orchestrator at {self.orchestrator.url} takes registrations without a secret."
+            raise ByocFailure("open_registration", sentence)
         before = after = self.orchestrator.listing(self.name)
         reasons = self.reasons(before)
         if reasons and not self.module.check_mode:

@@ -64,7 +64,7 @@ class Registrar:
         declaration = {
             "name": name,
             "description": "",
-            "url": self.service.url,
+            "base_url": self.service.url,
             "health_url": f"{self.service.url}/health",
             "healthy_status": 200,
             "capacity": 2,
@@ -366,7 +366,7 @@ def test_many_capabilities_and_one_that_hangs(registrar, node, service):
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         names = [f"words{number}" for number in range(8)]
-        hung = registrar.declaration("hung", url=address, health_url=f"{address}/health")
+        hung = registrar.declaration("hung", base_url=address, health_url=f"{address}/health")
         registrar.configure(*[registrar.declaration(name) for name in names], hung)
         registrar.start()
         for name in names:

@@ -102,7 +102,7 @@ def _number(document, name):
 
 
 def _capability(item, credentials):
-    document = registration(item, credentials.tokens.get(item["name"], ""))
+    document = registration({**item, "url": item["base_url"]}, credentials.tokens.get(item["name"], ""))
     problem = service_error(item["health_url"])
     if problem or not item["name"] or item["capacity"] < 1:
         raise ValueError(f"the capability {item['name']} cannot be served ({problem or 'no capacity'})")
