@@ -59,10 +59,10 @@ NODE = Product(
 WHEELS = Product(
     "wheels",
     "fetching the wheels of the services that hosts build",
-    paths.EMBEDDINGS / "wheels.py",
+    paths.LAB / "wheels" / "build.py",
     (str(paths.WHEELS),),
     (
-        paths.EMBEDDINGS / "wheels.py",
+        paths.LAB / "wheels" / "build.py",
         paths.EMBEDDINGS / "requirements.txt",
         paths.WRAPPER / "requirements.txt",
     ),

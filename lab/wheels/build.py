@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A package index (PEP 503) of the wheels that the lab's service images are built from: DEST/simple/ and DEST/files/.
 
-They are those of the wrapper's requirements.txt and of this folder's, for the Python of the image
+They are those that the service template and lab/embeddings require, for the Python of the image
 livepeer-lab/python-pip:trixie. pip of this Python fetches them, from wherever it is told to, and checks their hashes.
 """
 
@@ -17,10 +17,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 WRAPPER = ROOT / "collections/ansible_collections/livepeer/ai/roles/_service/files/wrapper"
-REQUIREMENTS = (WRAPPER / "requirements.txt", HERE / "requirements.txt")
+REQUIREMENTS = (WRAPPER / "requirements.txt", ROOT / "lab/embeddings/requirements.txt")
 CACHE = ROOT / "build/cache/wheels"
 # Debian 13: Python 3.13, glibc 2.41. Environment markers are judged by the Python that runs pip here; a test holds that
 # those in REQUIREMENTS mean the same to both.
@@ -81,7 +80,7 @@ def write_index(wheels: list[Path], dest: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
-        print("usage: wheels.py DEST", file=sys.stderr)
+        print("usage: build.py DEST", file=sys.stderr)
         return 2
     CACHE.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(download_argv(CACHE), check=False)

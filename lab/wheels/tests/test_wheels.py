@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-SPEC = importlib.util.spec_from_file_location("wheels", Path(__file__).parents[1] / "wheels.py")
+SPEC = importlib.util.spec_from_file_location("wheels", Path(__file__).parents[1] / "build.py")
 wheels = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(wheels)
 
@@ -101,4 +101,4 @@ def test_the_wrapper_and_the_service_agree_on_versions() -> None:
 
 def test_without_a_place_it_says_how() -> None:
     done = subprocess.run([sys.executable, wheels.__file__], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (2, "usage: wheels.py DEST\n")
+    assert (done.returncode, done.stderr) == (2, "usage: build.py DEST\n")

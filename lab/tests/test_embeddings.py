@@ -5,12 +5,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+LAB = Path(__file__).resolve().parents[1]
+WRAPPER = LAB.parent / "collections/ansible_collections/livepeer/ai/roles/_service/files/wrapper"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODEL_ID = "dleemiller/word-llama-l2-supercat"
+
+# As in the image, and as the lab's Hub is built.
+sys.path += [str(WRAPPER), str(LAB / "hub")]
 TEXTS = [
     "The orchestrator sends jobs to runners.",
     "A node of the network passes work on to its workers.",
@@ -23,10 +30,26 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    """A folder as model_weights leaves it, with the files that the Hub has of the model."""
+    from word_llama import word_llama
+
+    models = tmp_path_factory.mktemp("models")
+    repository = models / f"models--{MODEL_ID.replace('/', '--')}"
+    snapshot = repository / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    for name, content in word_llama("").items():
+        (snapshot / name).write_bytes(content)
+    (repository / "refs").mkdir()
+    (repository / "refs/main").write_text(COMMIT, encoding="ascii")
+    return models
+
+
+@pytest.fixture(scope="module")
 def service():
     from service_wrapper.model import import_service
 
-    return import_service(Path(__file__).parents[1])
+    return import_service(LAB / "embeddings")
 
 
 @pytest.fixture(scope="module")
