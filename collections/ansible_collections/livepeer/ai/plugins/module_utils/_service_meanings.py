@@ -12,7 +12,7 @@ import re
 _ORCHESTRATOR = (
     (400, r"Could not verify job creds", "bad_credentials"),
     (400, r"no timeout_seconds|Unable to unmarshal job", "bad_job"),
-    (400, r"Insufficient balance", "insufficient_balance"),
+    (400, r"Insufficient balance|Could not get job price", "insufficient_balance"),
     (402, r"", "insufficient_balance"),
     (503, r"No capacity available for capability", "not_registered"),
     (500, r"worker auth token failed", "worker_unauthorized"),
@@ -33,6 +33,7 @@ SAYINGS = {
         (503, r"no capacity available for runner", "no_capacity"),
         (502, r"", "worker_unreachable"),
         (402, r"", "payment_required"),
+        (500, r"insufficient sender reserve", "payment_required"),
         (400, r"runner is not single-shot|only persistent runners have sessions", "wrong_mode"),
         (409, r"session already exists", "session_exists"),
     ),
@@ -196,7 +197,7 @@ MEANINGS = {
             "orchestrator",
         ),
         "payment_required": _same(
-            "The live runner wants to be paid (402), as each does on a chain.",
+            "The live runner wants to be paid, as each does on a chain ({said}).",
             "Use a client that pays for live runners; this module does not.",
             "orchestrator",
         ),

@@ -19,7 +19,7 @@ from ansible_collections.livepeer.ai.plugins.module_utils._http import (
     shorten,
 )
 from ansible_collections.livepeer.ai.plugins.module_utils._network import normal_uri, same_service
-from ansible_collections.livepeer.ai.plugins.module_utils._request import Request, RequestFailure, counted
+from ansible_collections.livepeer.ai.plugins.module_utils._request import Request, RequestFailure, counted, quote
 from ansible_collections.livepeer.ai.plugins.module_utils._service_answers import (
     LARGEST_ANSWER,
     EventReader,
@@ -105,7 +105,7 @@ class ServiceRequest(Request):
             return sentence
         sentence, value = judge_body(answer.text, self.expect)
         self.result["answer"] = value if len(answer.body) <= LARGEST_ANSWER else None
-        return sentence
+        return sentence if wanted == 200 else f"As expected, status {wanted} came back: {quote(answer.text)}"
 
     def refusal(self, answer):
         """The failure behind a status of 400 or more."""

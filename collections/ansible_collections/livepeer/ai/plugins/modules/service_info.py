@@ -58,11 +58,17 @@ options:
     default: 0
   within:
     description:
-      - Seconds within which the offer must be there, counted from the first answer of the orchestrator. Later is a
-        failure.
+      - Seconds within which the offer must be there, counted from the first answer of the orchestrator that is seen.
+        Later is a failure.
       - With V(0) there is no such limit.
     type: float
     default: 0
+  unit:
+    description:
+      - Unit of the orchestrator, if it has just been restarted. If it answers at the first look already, the seconds
+        are counted from the start of its process, which is longer than the truth and never shorter.
+    type: str
+    default: ""
   interval:
     description: Seconds between two looks.
     type: float
@@ -94,6 +100,7 @@ EXAMPLES = r"""
     gather: [offer]
     timeout: 900
     within: 15
+    unit: livepeer-orchestrator.service
 """
 
 RETURN = r"""
@@ -105,8 +112,8 @@ verdict:
 checks:
   description:
     - The judgements, each with C(check), C(subject), C(status), C(sentence), C(seconds) and C(remedy).
-    - C(service_health) and C(capability_offered). The seconds of the latter count from the first answer of the
-      orchestrator.
+    - C(service_health) and C(capability_offered). With O(within) the seconds of the latter count from the first answer
+      of the orchestrator.
   returned: always
   type: list
   elements: dict
@@ -182,25 +189,46 @@ class ServiceInfo:
 
     def watch(self, check, look, within=0.0):
         """The check of the first look that is no failure, or of the last one; a late one is a failure with a limit."""
-        started, answered = time.monotonic(), None
+        started, answered, at_once, looks = time.monotonic(), None, False, 0
         deadline = started + (0 if self.module.check_mode else self.params["timeout"])
         while True:
-            seen = look()
+            seen, looks = look(), looks + 1
             now = time.monotonic()
-            answered = now if answered is None and seen.answered else answered
+            if answered is None and seen.answered:
+                # What answers at the first look may have done so for a while.
+                answered, at_once = now, looks == 1
             limit = deadline if not within or answered is None else min(deadline, answered + within)
             if seen.status != FAILED or now + self.params["interval"] > limit:
                 break
             time.sleep(self.params["interval"])
-        seconds = time.monotonic() - (answered if within and answered is not None else started)
-        if within and seen.status == FAILED and answered is not None:
-            seen.sentence = (
-                f"Within {within:g} s of the orchestrator's first answer it was not back: {clause(seen.sentence)}."
-            )
-        elif within and seen.status == PASSED:
-            seen.sentence = f"{seen.sentence.rstrip('.')}, {seconds:.1f} s after the orchestrator's first answer."
+        seconds = time.monotonic() - started
+        if within and answered is not None:
+            seconds = self.tell_return(seen, within, answered, at_once)
         subject = f"{self.params['route']} {self.params['name']} {self.params['occasion']}".strip()
         return make_check(check, subject, seen.status, seen.sentence, seconds, seen.remedy)
+
+    def tell_return(self, seen, within, answered, at_once):
+        """The seconds that the offer was away, put into the sentence as well."""
+        seconds, words = time.monotonic() - answered, "{:.1f} s after the orchestrator's first answer"
+        if seen.status == FAILED:
+            seen.sentence = (
+                f"Within {within:g} s of the orchestrator's answer it was not back: {clause(seen.sentence)}."
+            )
+            return seconds
+        began = self.start_of_unit() if at_once else None
+        if began is not None:
+            seconds, words = time.monotonic() - began, f"at most {{:.1f}} s after the start of {self.params['unit']}"
+        if seen.status == PASSED and (began is not None or not at_once):
+            seen.sentence = f"{seen.sentence.rstrip('.')}, {words.format(seconds)}."
+        return seconds
+
+    def start_of_unit(self):
+        """When the unit's process started, on the clock that time.monotonic reads; None if nobody tells."""
+        if not self.params["unit"]:
+            return None
+        command = ["systemctl", "show", "--value", "--property=ExecMainStartTimestampMonotonic", self.params["unit"]]
+        _rc, out, _err = self.module.run_command(command)
+        return int(out) / 1e6 if out.strip().isdigit() and int(out) else None
 
     # --- health ---
 
@@ -300,6 +328,7 @@ def main():
             "gateway_cli_url": {"type": "str", "default": ""},
             "timeout": {"type": "float", "default": 0},
             "within": {"type": "float", "default": 0},
+            "unit": {"type": "str", "default": ""},
             "interval": {"type": "float", "default": 0.25},
             "occasion": {"type": "str", "default": ""},
             "fail": {"type": "bool", "default": True},

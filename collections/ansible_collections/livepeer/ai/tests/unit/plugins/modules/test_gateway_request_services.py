@@ -172,7 +172,7 @@ def test_met_expectations(expect):
 
 def test_refusal_of_the_service_may_be_what_is_expected():
     refusal = reply(422, {"detail": "texts is missing"})
-    result = passed(direct(refusal, expect={"status": 422, "contains": "missing"}), "JSON of")
+    result = passed(direct(refusal, expect={"status": 422, "contains": "missing"}), "As expected, status 422 came back")
     assert result["status_code"] == 422
 
 
@@ -467,7 +467,8 @@ def test_session_that_is_none(said):
         ({"capacity": 0}, {}, "no_capacity", "Every slot"),
         ({"mode": "persistent", "capacity": 0}, {"mode": "persistent"}, "no_capacity", "Every slot"),
         ({"app": REFUSED}, {}, "worker_unreachable", "502, bad gateway"),
-        ({"price": 1}, {}, "payment_required", "402"),
+        ({"price": 1}, {}, "payment_required", "wants to be paid, as each does on a chain (payment required)."),
+        ({"app": text(500, "insufficient sender reserve")}, {}, "payment_required", "insufficient sender reserve"),
         ({"mode": "persistent"}, {}, "wrong_mode", "runner is not single-shot"),
         ({}, {"mode": "persistent"}, "wrong_mode", "only persistent runners have sessions"),
         ({"app": reply(503, {"detail": "loading"})}, {}, "worker_busy", "loading"),
