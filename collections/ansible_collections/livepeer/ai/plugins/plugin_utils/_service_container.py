@@ -50,7 +50,7 @@ def service_container(entry, image, image_id="", image_user="", commits=None, mo
         # Weights that are swapped out serve nobody: too much memory must end the container, and be seen.
         options["memory_swap"] = entry["memory"]
     if entry["hardened"]:
-        options.update(read_only=True, tmpfs=["/tmp"], cap_drop=["ALL"], security_opts=["no-new-privileges:true"])
+        options.update(read_only=True, tmpfs=["/tmp"], cap_drop=["ALL"], security_opts=["no-new-privileges"])
     if entry["gpus"]:
         options["device_requests"] = [_gpus(entry["gpus"], entry["gpu_mode"])]
     if entry["network"]:

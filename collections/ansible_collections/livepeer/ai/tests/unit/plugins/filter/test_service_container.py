@@ -92,7 +92,7 @@ def test_templates_are_hardened_and_have_a_user_of_their_own():
     found = container(entry)
     options = found["options"]
     assert (options["read_only"], options["tmpfs"], options["cap_drop"]) == (True, ["/tmp"], ["ALL"])
-    assert options["security_opts"] == ["no-new-privileges:true"]
+    assert options["security_opts"] == ["no-new-privileges"]
     assert options["env"]["HF_HUB_OFFLINE"] == "1"
     assert found["token_owner"] == "10001"
 
