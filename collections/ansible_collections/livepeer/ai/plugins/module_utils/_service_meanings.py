@@ -16,11 +16,15 @@ _ORCHESTRATOR = (
     (402, r"", "insufficient_balance"),
     (503, r"No capacity available for capability", "not_registered"),
     (500, r"worker auth token failed", "worker_unauthorized"),
-    (500, r"removing capability.*(deadline exceeded|Client\.Timeout)", "worker_timeout"),
+    # Despite their words these two remove nothing: the time was over, or whoever asked has left.
+    (500, r"removing capability err=(context deadline exceeded$|.*context canceled)", "worker_timeout"),
     (500, r"removing capability", "worker_unreachable"),
 )
 SAYINGS = {
-    ("byoc", "orchestrator"): _ORCHESTRATOR,
+    ("byoc", "orchestrator"): (
+        (400, r"No orchestrators found|Unable to parse job request", "is_a_gateway"),
+        *_ORCHESTRATOR,
+    ),
     ("byoc", "gateway"): (
         (400, r"Unable to parse job request", "bad_job"),
         (400, r"No orchestrators found|Unable to find orchestrators", "no_orchestrators"),
@@ -123,6 +127,11 @@ MEANINGS = {
             "The answer does not say which orchestrator it is from (X-Orchestrator-Url).",
             "Check that the address is a gateway's, and that no proxy before it removes the header.",
             "gateway",
+        ),
+        "is_a_gateway": _same(
+            "The address is a gateway's, not an orchestrator's ({said}).",
+            "Give the orchestrator's service address, or set target to gateway.",
+            "orchestrator",
         ),
         "bad_credentials": _same(
             "The orchestrator does not accept the sender of the job ({said}): it is on a chain, where jobs are signed.",

@@ -316,7 +316,7 @@ failure:
       V(http_NNN).
     - For what came back V(bad_payload), V(media_not_fetched), V(other_status), V(stream_not_ended).
     - For BYOC V(no_orchestrators), V(offchain_gateway), V(wrong_orchestrator), V(no_orchestrator_url),
-      V(bad_credentials), V(bad_job), V(insufficient_balance), V(not_registered), V(not_a_node).
+      V(bad_credentials), V(bad_job), V(insufficient_balance), V(not_registered), V(not_a_node), V(is_a_gateway).
     - For live runners V(live_runners_off), V(runner_not_found), V(no_capacity), V(payment_required), V(wrong_mode),
       V(session_exists), V(session_not_stopped).
     - For the service behind either V(worker_refused), V(worker_error), V(worker_busy), V(worker_unauthorized),

@@ -105,8 +105,7 @@ class Orchestrator:
         removing = "job not able to be processed, removing capability err="
         if service == SLOW:
             self.leaked.append(name)
-            said = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
-            return text(500, f'{removing}Post "http://127.0.0.1:8600/{path}": {said}')
+            return text(500, f'{removing}Post "http://127.0.0.1:8600/{path}": context canceled')
         if service == UNAUTHORIZED:
             del self.services[name]
             return text(500, f"{removing}worker auth token failed")

@@ -268,6 +268,13 @@ def test_route_that_the_service_does_not_have(target):
         (UNAUTHORIZED, "worker_unauthorized", "with 401, so the orchestrator removed", "token that the service wants"),
         (REFUSED, "worker_unreachable", "removed the capability", "Start the service"),
         (SLOW, "worker_timeout", "holds its slot", "register the capability again"),
+        # The service's answer came when its time was over already.
+        (
+            reply(500, "job not able to be processed, removing capability err=context deadline exceeded\n"),
+            "worker_timeout",
+            "holds its slot",
+            "register the capability again",
+        ),
         (reply(500, "boom", "text/plain"), "worker_error", "The service failed: boom.", "log"),
         (reply(503, {"detail": {"msg": "loading"}}), "worker_busy", "no more work now (503): loading", "loading"),
         (CLOSE, "closed_without_reply", "closed the connection without a reply", "handler crashed"),
@@ -321,6 +328,11 @@ def test_gateway_without_ingest():
 def test_not_a_node(target, words):
     with serve({"*": text(404, "404 page not found")}) as server:
         told(run(server.url, target=target), "not_a_node", words)
+
+
+def test_gateway_asked_like_an_orchestrator():
+    with gateway() as server:
+        told(run(server.url, target="orchestrator"), "is_a_gateway", "is a gateway's", "service address")
 
 
 def test_status_of_a_gateway_itself():
