@@ -13,7 +13,20 @@ from pathlib import Path
 
 import pytest
 import yaml
-from labkit import aptconf, containers, digest, fleet, identity, images, machine, paths, sources, topology
+from labkit import (
+    aptconf,
+    containers,
+    digest,
+    engine,
+    fleet,
+    identity,
+    images,
+    machine,
+    paths,
+    registry,
+    sources,
+    topology,
+)
 from labkit.errors import LabError
 
 LAPTOP = machine.Machine(engine_version="27.5.1", cgroup_version=2, rootless=False, missing_capabilities=())
@@ -355,6 +368,7 @@ class TestFleet:
             "packages docker",
         }
         assert {"hub models", "node release", topology.PYTHON_IMAGE, topology.SERVICES_IMAGE} <= demo
+        assert {"wheels", topology.SERVICE_BASE_IMAGE} <= demo
 
     def test_all_failures_are_told_at_once(self) -> None:
         def fail(text: str) -> None:
@@ -368,6 +382,46 @@ class TestFleet:
             fleet.together([lambda: 1 / 0], 1)
 
 
+class TestRegistry:
+    @pytest.fixture
+    def pushed(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+        """What was pushed to a registry that keeps it, of images that the engine calls `first`."""
+        monkeypatch.setattr(paths, "BUILD", tmp_path)
+        (tmp_path / "lab/test").mkdir(parents=True)
+        tags: dict[str, set[str]] = {}
+        done: list[str] = []
+
+        def push(_lab: topology.Lab, image: str) -> None:
+            repository, _, tag = image.partition(":")
+            tags.setdefault(repository, set()).add(tag)
+            done.append(image)
+
+        monkeypatch.setattr(engine, "inspect", lambda _kind, image: {image: {"Id": "first"}})
+        monkeypatch.setattr(registry, "_push", push)
+        monkeypatch.setattr(registry, "_copy_tag", lambda _lab, repository, _source, tag: tags[repository].add(tag))
+        monkeypatch.setattr(registry, "tags_there", lambda _lab, repository: tags.get(repository, set()))
+        return done
+
+    def test_runner_and_base_are_pushed_once(self, pushed: list[str]) -> None:
+        for _time in range(2):
+            registry.ensure_runner(topology.lab("test", {}))
+            registry.ensure_base(topology.lab("test", {}))
+        assert pushed == ["livepeer/ai-runner:latest", topology.SERVICE_BASE_IMAGE]
+
+    def test_another_image_is_pushed_again(self, pushed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        registry.ensure_base(topology.lab("test", {}))
+        monkeypatch.setattr(engine, "inspect", lambda _kind, image: {image: {"Id": "second"}})
+        registry.ensure_base(topology.lab("test", {}))
+        assert pushed == [topology.SERVICE_BASE_IMAGE] * 2
+
+    def test_a_registry_that_lost_its_volume_is_filled_again(self, pushed: list[str]) -> None:
+        lab = topology.lab("test", {})
+        registry.ensure_base(lab)
+        registry.forget(lab)
+        registry.ensure_base(lab)
+        assert pushed == [topology.SERVICE_BASE_IMAGE] * 2
+
+
 # What a role may rely on in a host; each line fails the script when it does not hold.
 HOST_PROBE = """
 set -eu
@@ -375,6 +429,8 @@ sudo -n true
 [ "$(systemctl is-system-running)" = running ]
 sudo docker info --format '{{.Driver}}' | grep -qx overlay2
 sudo docker info --format '{{json .RegistryConfig.Mirrors}}' | grep -q registry.lab
+curl -fsS http://registry.lab:5000/v2/livepeer-lab/python-pip/tags/list | grep -q trixie
+curl -fsS http://releases.lab:8000/pypi/simple/numpy/ | grep -q cp313
 [ "$(stat -c %Y /var/lib/apt/lists)" = 0 ] || [ -n "$(ls /var/lib/apt/lists)" ]
 sudo systemd-run --quiet --wait --property=ProtectSystem=strict sh -c '! touch /etc/forbidden 2>/dev/null'
 sudo systemd-run --quiet --wait --property=PrivateTmp=yes --property=NoNewPrivileges=yes true
