@@ -59,7 +59,7 @@ DEFAULTS = {
 }
 MODEL_DEFAULTS = {"model_id": "", "revision": "main", "allow_patterns": [], "ignore_patterns": []}
 CHECK_DEFAULTS = {"path": "v1/infer", "body": {}, "expect": {}, "timeout": 60, "stream": False}
-EXPECT_KEYS = ("contains", "status", "keys")
+EXPECT_KEYS = ("contains", "status", "keys", "min_items", "events")
 PRICE_DEFAULTS = {"price": 0, "currency": "usd", "unit": "hour"}
 
 # What each source must name, and what it may not because nothing would come of it.
@@ -386,6 +386,10 @@ class Service:
                 self.complain("checks", f"contains in expect of check {number} must be text: quote it")
             elif key == "keys" and not (is_list(value) and all(is_text(one) for one in value)):
                 self.complain("checks", f"keys in expect of check {number} must be a list of names")
+            elif key == "min_items" and not (isinstance(value, Mapping) and all(map(is_whole, value.values()))):
+                self.complain("checks", f"min_items in expect of check {number} must map names of lists to numbers")
+            elif key == "events" and not (is_whole(value) and value > 0):
+                self.complain("checks", f"events in expect of check {number} must be a number of events above 0")
 
     def check_offer(self):
         """What the network is told of the service."""

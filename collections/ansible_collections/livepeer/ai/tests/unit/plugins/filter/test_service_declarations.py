@@ -150,6 +150,8 @@ def test_entries_share_nothing_with_each_other_or_the_defaults():
         ({"checks": [{"pat": "x"}]}, "checks: pat of check 0 is not a key of a check (did you mean path?)"),
         ({"checks": [{"expect": {"text": "x"}}]}, "checks: text in expect of check 0"),
         ({"checks": [{"expect": {"keys": "x"}}]}, "checks: keys in expect of check 0 must be a list"),
+        ({"checks": [{"expect": {"min_items": {"a": "2"}}}]}, "checks: min_items in expect of check 0 must map names"),
+        ({"checks": [{"expect": {"events": 0}}]}, "checks: events in expect of check 0 must be a number of events"),
         ({"checks": [{"timeout": 0}]}, "checks: timeout of check 0"),
         ({"checks": ["v1/infer"]}, "checks: must be a list of mappings"),
     ],
