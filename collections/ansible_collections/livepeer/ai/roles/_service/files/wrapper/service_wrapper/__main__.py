@@ -28,7 +28,7 @@ class HealthIsQuiet(logging.Filter):
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stdout)
     try:
-        chosen = settings.read()
+        chosen = settings.read(os.environ)
     except SettingsError as error:
         print(f"service_wrapper: {error}", file=sys.stderr)
         return 2

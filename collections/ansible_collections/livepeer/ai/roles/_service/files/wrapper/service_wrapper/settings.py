@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +32,8 @@ class Settings:
     token: bytes
 
 
-def read(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of this process."""
+def read(environment: Mapping[str, str]) -> Settings:
+    """The settings of a process with this environment."""
     concurrency = _number(environment, "MAX_CONCURRENCY", 1, 1)
     return Settings(
         service_dir=Path(environment.get("SERVICE_DIR") or "/opt/service"),
