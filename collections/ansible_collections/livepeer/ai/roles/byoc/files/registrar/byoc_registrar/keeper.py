@@ -122,6 +122,8 @@ class Keeper(threading.Thread):
         self.tell(before, memory, acts)
         # Published as a whole; other threads only read it.
         self.memory = memory
+        if memory.state != before.state:
+            self.service.news.set()
 
     def see(self, capability):
         healthy, words = self.see_health(capability)
