@@ -14,5 +14,9 @@ class Overloaded(Exception):
     """Everything runs and waits that may: the client gets 503 and may try elsewhere."""
 
 
+class ClientGone(Exception):
+    """Nobody waits for the answer any more."""
+
+
 class SettingsError(Exception):
     """The container was started with something that cannot be right: one sentence, and it ends."""

@@ -16,7 +16,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException as AnyHTTPException
 
-from .errors import BadRequest, Overloaded
+from .errors import BadRequest, ClientGone, Overloaded
 from .model import ERROR, READY, Model
 from .settings import Settings
 from .workers import Workers
@@ -26,6 +26,8 @@ log = logging.getLogger("service_wrapper")
 HEALTH_STATUS = {READY: 200, ERROR: 500}
 DONE = "data: [DONE]\n\n"
 RETRY_SECONDS = "1"
+# Nobody reads this answer; the number is for the log, as other servers have it.
+CLIENT_CLOSED_REQUEST = 499
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -50,6 +52,8 @@ def failure(error: Exception) -> tuple[int, str]:
         return 400, str(error)
     if isinstance(error, Overloaded):
         return 503, str(error)
+    if isinstance(error, ClientGone):
+        return CLIENT_CLOSED_REQUEST, "the client is gone"
     log.error("inference failed", exc_info=error)
     return 500, f"{type(error).__name__}: {error}"
 
@@ -108,7 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
         body = await body_of(request)
         try:
             # Parsing and writing JSON are work as well: an image or a thousand vectors would hold up /health.
-            answer = await workers.run(lambda: dump(model.infer(parse(body))))
+            answer = await workers.run(lambda: dump(model.infer(parse(body))), client_gone(request))
         except Exception as error:
             return failure_answer(error)
         return Response(answer, media_type="application/json")
@@ -130,6 +134,12 @@ def create_app(settings: Settings) -> FastAPI:
         return StreamingResponse(rest_of(first, events), media_type="text/event-stream", headers=NO_BUFFERING)
 
     return app
+
+
+async def client_gone(request: Request) -> None:
+    """Return when the connection is closed; the body has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 # Proxies on the way must hand on each event as it comes.

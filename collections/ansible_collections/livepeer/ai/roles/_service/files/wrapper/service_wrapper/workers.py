@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from .errors import Overloaded
+from .errors import ClientGone, Overloaded
 
 T = TypeVar("T")
 # Pieces of a stream that are computed ahead of a slow reader.
@@ -46,10 +46,21 @@ class Workers:
         with self._lock:
             self._taken -= 1
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """The result of the work."""
-        # Shielded: a client that goes away must not cancel work that waits for its turn under our feet.
-        return await asyncio.shield(asyncio.wrap_future(self.submit(work)))
+    async def run(self, work: Callable[[], T], client_gone: Coroutine[Any, Any, None]) -> T:
+        """The result of the work; work that still waits for its turn when its client goes away is not begun."""
+        try:
+            future = asyncio.wrap_future(self.submit(work))
+        except Overloaded:
+            client_gone.close()
+            raise
+        watch = asyncio.ensure_future(client_gone)
+        await asyncio.wait({future, watch}, return_when=asyncio.FIRST_COMPLETED)
+        watch.cancel()
+        if not future.done():
+            # Work that has begun goes on, in its place, for nobody.
+            future.cancel()
+            raise ClientGone
+        return future.result()
 
     def stream(self, pieces: Callable[[], Iterator[str]]) -> AsyncIterator[str]:
         """The pieces as they are made; the work stops at the next piece when nobody reads on."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -62,11 +64,15 @@ def infer_stream(state, request):
 """
 
 
-def wait_for(path: Path) -> None:
+def wait_until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path.name} does not appear"
+    while not true():
+        assert time.monotonic() < deadline, "what the test waits for does not happen"
         time.sleep(0.01)
+
+
+def wait_for(path: Path) -> None:
+    wait_until(path.exists)
 
 
 def events(answer) -> list[str]:
@@ -160,14 +166,27 @@ class TestInfer:
                 accepted.append(pool.submit(service.ask, "POST", "/v1/infer", {"n": number}))
                 wait_for(tmp_path / f"began-{number}")
             accepted.append(pool.submit(service.ask, "POST", "/v1/infer", {"n": 3}))
-            while service.health()[1]["requests"] < 3:
-                time.sleep(0.01)
+            wait_until(lambda: service.health()[1]["requests"] == 3)
             refused = service.open("POST", "/v1/infer", {"n": 4})
             assert (refused.status, refused.getheader("Retry-After")) == (503, "1")
             # The third waits for its turn.
             assert not (tmp_path / "began-3").exists()
             (tmp_path / "go").touch()
             assert [future.result() for future in accepted] == [(200, 1), (200, 2), (200, 3)]
+
+    def test_work_is_not_begun_for_a_client_that_is_gone(self, start, tmp_path: Path) -> None:
+        service = start(SLOW, MAX_CONCURRENCY="1", MAX_QUEUE="1")
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(service.ask, "POST", "/v1/infer", {"n": 1})
+            wait_for(tmp_path / "began-1")
+            with socket.create_connection(("127.0.0.1", service.port)) as client:
+                client.sendall(b'POST /v1/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n{"n": 2}')
+                wait_until(lambda: service.health()[1]["requests"] == 2)
+            wait_until(lambda: service.health()[1]["requests"] == 1)
+            (tmp_path / "go").touch()
+            assert running.result() == (200, 1)
+        assert service.ask("POST", "/v1/infer", {"n": 3}) == (200, 3)
+        assert not (tmp_path / "began-2").exists()
 
 
 class TestStream:
@@ -206,10 +225,7 @@ class TestStream:
         assert service.health()[1]["requests"] == 1
         answer.close()
         wait_for(tmp_path / "closed")
-        deadline = time.monotonic() + 10
-        while service.health()[1]["requests"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: service.health()[1]["requests"] == 0)
 
 
 class TestWeights:
