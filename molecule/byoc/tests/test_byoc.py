@@ -47,7 +47,7 @@ def test_the_orchestrator_says_so_too(orch_trixie):
 def test_a_job_is_answered(orch_trixie):
     job = {"id": "1", "request": "{}", "parameters": "{}", "capability": NAME, "sender": NOBODY, "sig": ""}
     header = encoded({**job, "timeout_seconds": 20})
-    body = json.dumps({"sentences": ["a quiet harbour at dawn"]})
+    body = json.dumps({"texts": ["a quiet harbour at dawn"]})
     arguments = ["--header", f"Livepeer: {header}", "--header", "Content-Type: application/json", "--data", body]
     assert json.loads(curl(orch_trixie, *arguments, f"{ORCHESTRATOR}/process/request/v1/infer"))
 

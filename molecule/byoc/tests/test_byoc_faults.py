@@ -1,0 +1,282 @@
+"""What a night shift meets: each fault, and the capability back on the network without anybody's help.
+
+A capability is back when the orchestrator offers it and a job is answered, seen with requests of the test's own. The
+times of return are printed (`molecule ... -- -s` or a failure shows them) and limited by what the role promises.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+import urllib3
+from labtest import SUBNET, process_of, wait_until
+
+# The node's certificate is self-signed and new at every start.
+urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+NAME = "sentence-embeddings"
+CONTAINER = f"livepeer-service-{NAME}"
+ORCHESTRATOR = "livepeer-orchestrator.service"
+REGISTRAR = "livepeer-byoc-registrar.service"
+TRIXIE = f"https://{SUBNET}.22:8935"
+BOOKWORM = f"https://{SUBNET}.21:8935"
+NOBODY = "0x0000000000000000000000000000000000000000"
+# The promise: back on the network so many seconds after the side that was gone answers again.
+BACK = 15
+
+
+def encoded(document: dict) -> str:
+    return base64.b64encode(json.dumps(document).encode()).decode()
+
+
+def token(name: str = NAME, url: str = TRIXIE) -> dict:
+    """What the orchestrator says of a capability; empty while it does not answer."""
+    headers = {"Livepeer-Eth-Address": encoded({"addr": NOBODY, "sig": ""}), "Livepeer-Capability": name}
+    try:
+        return requests.get(f"{url}/process/token", headers=headers, timeout=3, verify=False).json()
+    except requests.ConnectionError:
+        return {}
+
+
+def offered(name: str = NAME, url: str = TRIXIE) -> bool:
+    return token(name, url).get("available_capacity", 0) > 0
+
+
+def job(name: str = NAME, url: str = TRIXIE, timeout: int = 20) -> requests.Response:
+    header = {
+        "id": "fault",
+        "request": "{}",
+        "parameters": "{}",
+        "capability": name,
+        "timeout_seconds": timeout,
+        "sender": NOBODY,
+        "sig": "",
+    }
+    return requests.post(
+        f"{url}/process/request/v1/infer",
+        headers={"Livepeer": encoded(header)},
+        json={"texts": ["a quiet harbour at dawn"]},
+        timeout=timeout + 10,
+        verify=False,
+    )
+
+
+def answered(name: str = NAME, url: str = TRIXIE) -> bool:
+    try:
+        return job(name, url).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def status(host) -> dict:
+    return json.loads(host.check_output("cat /run/livepeer-byoc/status.json"))
+
+
+def capability(host, name: str = NAME) -> dict:
+    return status(host)["capabilities"].get(name, {})
+
+
+def registrations(host, name: str = NAME) -> int:
+    return capability(host, name)["registrations"]
+
+
+def healthy(host) -> bool:
+    return host.run("curl --silent --fail --max-time 2 http://127.0.0.1:8600/health").rc == 0
+
+
+def orchestrator_answers(url: str = TRIXIE) -> bool:
+    try:
+        return requests.get(f"{url}/healthz", timeout=2, verify=False).ok
+    except requests.ConnectionError:
+        return False
+
+
+def seconds_until_back(what: str, limit: float = BACK, **where) -> None:
+    seconds = wait_until(lambda: offered(**where) and answered(**where), limit, f"answered job after {what}")
+    print(f"{what}: back after {seconds:.1f} s")
+
+
+@pytest.fixture(autouse=True)
+def registered(orch_trixie) -> Iterator[None]:
+    """Every fault begins and ends with the capability on the network."""
+    wait_until(lambda: offered() and answered(), 60, "registered capability before the fault")
+    yield
+    wait_until(lambda: offered() and answered(), 60, "registered capability after the fault")
+
+
+def test_restarted_orchestrator_has_it_back(orch_trixie):
+    orch_trixie.check_output("systemctl restart %s", ORCHESTRATOR)
+    wait_until(orchestrator_answers, 120, "orchestrator after its restart")
+    seconds_until_back("a restart of the orchestrator")
+
+
+def test_killed_orchestrator_has_it_back(orch_trixie):
+    orch_trixie.check_output("kill -9 %s", process_of(orch_trixie, ORCHESTRATOR))
+    time.sleep(1)
+    wait_until(orchestrator_answers, 120, "orchestrator after it was killed")
+    seconds_until_back("a killed orchestrator")
+
+
+def test_container_that_dies_is_back(orch_trixie):
+    """As the kernel does when memory is out: the service's process is killed, whoever waits for an answer."""
+    process = orch_trixie.check_output("docker inspect --format '{{.State.Pid}}' %s", CONTAINER)
+    orch_trixie.check_output("kill -9 %s", process)
+    wait_until(lambda: healthy(orch_trixie), 60, "container after it was killed")
+    seconds_until_back("a killed container")
+
+
+def test_container_that_hangs_is_taken_off_and_put_back(orch_trixie):
+    orch_trixie.check_output("docker pause %s", CONTAINER)
+    try:
+        wait_until(lambda: not offered(), 30, "unregistered capability while the container hangs")
+        assert capability(orch_trixie)["state"] == "unhealthy"
+    finally:
+        orch_trixie.check_output("docker unpause %s", CONTAINER)
+    seconds_until_back("a container that hung")
+
+
+def test_registrar_that_is_killed_takes_over_what_is_there(orch_trixie):
+    """Registering again would set the node's count of running jobs to zero."""
+    before = process_of(orch_trixie, REGISTRAR)
+    orch_trixie.check_output("kill -9 %s", before)
+    wait_until(lambda: process_of(orch_trixie, REGISTRAR) not in (before, "0"), 20, "new process of the registrar")
+    wait_until(lambda: capability(orch_trixie).get("registered"), BACK, "capability in the registrar's status")
+    assert offered()
+    assert registrations(orch_trixie) == 0
+
+
+def test_jobs_during_a_restart_of_the_registrar_are_not_lost(orch_trixie):
+    restarted = threading.Event()
+
+    def restart() -> None:
+        orch_trixie.check_output("systemctl restart %s", REGISTRAR)
+        restarted.set()
+
+    with ThreadPoolExecutor(max_workers=50) as pool:
+        threading.Thread(target=restart).start()
+        answers = list(pool.map(lambda _: job(timeout=60), range(50)))
+    assert restarted.wait(60)
+    # The service itself refuses what is beyond its capacity with 503; nothing else may happen to a job.
+    codes = {answer.status_code for answer in answers}
+    assert codes <= {200, 503}, codes
+    assert 200 in codes
+    assert offered()
+
+
+def test_orchestrator_that_is_gone_for_a_minute(orch_trixie):
+    orch_trixie.check_output("systemctl stop %s", ORCHESTRATOR)
+    time.sleep(60)
+    assert capability(orch_trixie)["state"] == "unreachable"
+    orch_trixie.check_output("systemctl start %s", ORCHESTRATOR)
+    wait_until(orchestrator_answers, 120, "orchestrator after a minute")
+    seconds_until_back("a minute without the orchestrator")
+
+
+def test_secret_that_changed_is_picked_up(orch_trixie):
+    """A wrong secret is 400 and not 401; systemd hands the registrar the current one at its next start."""
+    secret = "/etc/livepeer/orchestrator/orch_secret"
+    orch_trixie.check_output("cp --preserve %s /root/orch_secret", secret)
+    try:
+        # The node has the new one, and the registrar still the old.
+        orch_trixie.check_output("echo another-secret-of-some-length-0123456789 > %s", secret)
+        orch_trixie.check_output("systemctl restart %s", ORCHESTRATOR)
+        wait_until(orchestrator_answers, 120, "orchestrator with another secret")
+        wait_until(lambda: offered() and answered(), 30, "capability that was registered with the new secret")
+        said = orch_trixie.check_output("journalctl --unit %s --no-pager --lines 200", REGISTRAR)
+        assert "refuses the secret" in said, said
+        assert "another-secret" not in said
+    finally:
+        orch_trixie.check_output("cp --preserve /root/orch_secret %s && rm /root/orch_secret", secret)
+        orch_trixie.check_output("systemctl restart %s", ORCHESTRATOR)
+        wait_until(orchestrator_answers, 120, "orchestrator with its own secret")
+
+
+@pytest.fixture
+def byoc(playbook):
+    """playbooks/byoc.yml with other declarations of the lab's service."""
+
+    def run(*changes: dict, hosts: str = "orch-trixie"):
+        changes = [{"route": "byoc"} | change for change in changes]
+        services = [f"{{{{ lab_embeddings | combine({json.dumps(change)}) }}}}" for change in changes]
+        return playbook("byoc", "--limit", hosts, livepeer_services=services)
+
+    yield run
+    run({})
+
+
+def test_price_changes_without_a_restart(orch_trixie, byoc):
+    registrar, container = process_of(orch_trixie, REGISTRAR), container_id(orch_trixie)
+    run = byoc({"price_per_unit": 3, "price_scaling": 2})
+    assert run.code == 0, run.output
+    # Off the chain the node tells no price, so the registrar's own record and the node's log are the witnesses.
+    assert capability(orch_trixie)["registered"]
+    assert registrations(orch_trixie) >= 1
+    assert process_of(orch_trixie, REGISTRAR) == registrar
+    assert container_id(orch_trixie) == container
+
+
+def container_id(host, name: str = CONTAINER) -> str:
+    return host.run("docker inspect --format '{{.Id}}' %s", name).stdout.strip()
+
+
+def test_renamed_capability_replaces_the_old_one(orch_trixie, byoc):
+    run = byoc({"name": "renamed-embeddings"})
+    assert run.code == 0, run.output
+    assert not offered()
+    assert offered("renamed-embeddings") and answered("renamed-embeddings")
+    assert container_id(orch_trixie) == ""
+    assert container_id(orch_trixie, "livepeer-service-renamed-embeddings")
+
+
+def test_service_that_is_not_declared_any_more_goes(orch_trixie, byoc, playbook):
+    run = playbook("byoc", "--limit", "orch-trixie", livepeer_services=[])
+    assert run.code == 0, run.output
+    assert not offered()
+    assert container_id(orch_trixie) == ""
+    assert not orch_trixie.file(f"/etc/livepeer/services/{NAME}").exists
+    byoc({})
+
+
+def test_token_that_the_service_does_not_know(orch_trixie, byoc):
+    """A worker's 401 makes go-livepeer drop the capability; the registrar puts it back, and says so."""
+    run = byoc({"token": "the-token-of-the-test"})
+    assert run.code == 0, run.output
+    assert answered()
+    # The service reads its token at the start.
+    token_file = f"/etc/livepeer/services/{NAME}/bearer_token"
+    orch_trixie.check_output("echo another > %s", token_file)
+    orch_trixie.check_output("docker restart %s", CONTAINER)
+    wait_until(lambda: healthy(orch_trixie) and offered(), 60, "registered capability with another token")
+    answer = job()
+    assert answer.status_code == 500 and "removing capability" in answer.text, answer.text
+    wait_until(lambda: not offered() or capability(orch_trixie)["registrations"] > 1, BACK, "dropped capability")
+    wait_until(offered, BACK, "capability after the worker's 401")
+    said = orch_trixie.check_output("journalctl --unit %s --no-pager --lines 50", REGISTRAR)
+    assert "the orchestrator had dropped it" in said, said
+    # The role puts the token back.
+    run = byoc({"token": "the-token-of-the-test"})
+    assert run.code == 0, run.output
+    assert answered()
+
+
+def test_two_hosts_offer_the_same_name(orch_trixie, orch_bookworm, byoc, playbook):
+    run = byoc({}, hosts="orch-trixie,orch-bookworm")
+    assert run.code == 0, run.output
+    assert answered(url=TRIXIE) and answered(url=BOOKWORM)
+    # One host's trouble is not the other's.
+    orch_bookworm.check_output("docker pause %s", CONTAINER)
+    try:
+        wait_until(lambda: not offered(url=BOOKWORM), 30, "unregistered capability on one host")
+        assert offered(url=TRIXIE)
+    finally:
+        orch_bookworm.check_output("docker unpause %s", CONTAINER)
+    # Back to the route that the inventory gives it.
+    assert playbook("byoc", "--limit", "orch-bookworm").code == 0
+    assert not offered(url=BOOKWORM)
