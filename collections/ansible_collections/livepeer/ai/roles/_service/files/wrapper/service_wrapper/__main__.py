@@ -17,6 +17,11 @@ from .errors import SettingsError
 from .server import create_app
 
 
+# go-livepeer keeps a connection for 60 s and sends the next job over it. If we had closed it just then, the job would fail
+# and the node would drop the capability; so it has to be the one that closes.
+KEEP_ALIVE_SECONDS = 75
+
+
 class HealthIsQuiet(logging.Filter):
     """Somebody asks every few seconds; an answer of 200 is no news."""
 
@@ -40,6 +45,7 @@ def main() -> int:
         # Lets the engineer's loggers and ours speak through one handler.
         log_config=None,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=chosen.stop_timeout,
     )
     server = uvicorn.Server(config)
