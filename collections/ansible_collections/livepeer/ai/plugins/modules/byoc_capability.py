@@ -102,9 +102,6 @@ options:
     description: Seconds to wait for each answer.
     type: float
     default: 5
-seealso:
-  - plugin: livepeer.ai.byoc
-    plugin_type: role
 """
 
 EXAMPLES = r"""

@@ -27,7 +27,7 @@ class World:
         self.log = []
 
     def see(self, listing=MISSING, times=1, healthy=True, health="", refuse=None, words=""):
-        for _ in range(times):
+        for _number in range(times):
             self.now += 2
             sight = Sight(healthy, health, listing, self.fingerprint, 1, "unreachable" if words else "", words)
             self.memory, action, why = machine.look(self.memory, sight, self.digest, RULES, self.now)

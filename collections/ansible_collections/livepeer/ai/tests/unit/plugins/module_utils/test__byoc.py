@@ -40,7 +40,7 @@ def test_the_fingerprint_is_the_certificates(tmp_path):
     seen = []
     for number in (1, 2):
         with serve({"*": reply(200)}, self_signed(tmp_path / f"{number}.pem")) as server:
-            seen += [exchange("GET", f"{server.url}/healthz").fingerprint for _ in range(2)]
+            seen += [exchange("GET", f"{server.url}/healthz").fingerprint for _number in range(2)]
     assert seen[0] == seen[1] != seen[2] == seen[3]
     assert all(len(one) == 64 for one in seen)
 
