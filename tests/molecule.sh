@@ -6,12 +6,16 @@ export PATH=$PWD/.venv/bin:$PATH
 # molecule writes an ansible.cfg of its own from .config/molecule/config.yml.
 unset ANSIBLE_CONFIG
 
-# Roles on their own. The two groups share no host: while one compiles drivers, the other mostly waits for nodes.
+# Groups that share no host run side by side: while one compiles drivers, the other mostly waits for nodes.
 servers=(check_gpu_host container_engine nvidia_container_toolkit nvidia_driver)
 nodes=(gateway model_weights orchestrator)
+# These need the orchestrators, and each one of the two hosts.
+capabilities=(byoc)
+runners=(live_runner)
 # Everything else needs what those left behind; molecule takes them in the order of their names.
+grouped=("${servers[@]}" "${nodes[@]}" "${capabilities[@]}" "${runners[@]}")
 mapfile -t rest < <(cd molecule && printf '%s\n' */molecule.yml | sed 's,/.*,,' |
-  grep --invert-match --line-regexp --fixed-strings "$(printf '%s\n' default "${servers[@]}" "${nodes[@]}")")
+  grep --invert-match --line-regexp --fixed-strings "$(printf '%s\n' default "${grouped[@]}")")
 
 scenarios() { # NAME...: in a directory of this call's own, so that calls do not meet. The lab stays as it is.
   MOLECULE_EPHEMERAL_DIRECTORY=$(mktemp --directory) molecule test --destroy=never "${@/#/--scenario-name=}"
@@ -26,13 +30,19 @@ if [ $# -gt 0 ]; then
   exit
 fi
 
-log=build/lab/test/servers.log
-scenarios "${servers[@]}" >"$log" 2>&1 &
-others=$!
-outcome=0
-scenarios "${nodes[@]}" || outcome=$?
-printf '\n=== meanwhile: %s\n' "${servers[*]}"
-wait "$others" || outcome=$?
-cat "$log"
-[ "$outcome" -eq 0 ] || exit "$outcome"
+together() { # the group in the foreground, and in the variable `behind` the one behind it, whose output comes afterwards
+  local log outcome=0
+  log=$(mktemp)
+  scenarios "${behind[@]}" >"$log" 2>&1 &
+  scenarios "$@" || outcome=$?
+  wait $! || outcome=$?
+  printf '\n=== meanwhile: %s\n' "${behind[*]}"
+  cat "$log"
+  return "$outcome"
+}
+
+behind=("${servers[@]}")
+together "${nodes[@]}"
+behind=("${runners[@]}")
+together "${capabilities[@]}"
 scenarios "${rest[@]}"
