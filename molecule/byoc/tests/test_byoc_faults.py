@@ -80,7 +80,7 @@ def test_container_that_hangs_is_taken_off_and_put_back(orch_trixie):
     orch_trixie.check_output("docker pause %s", CONTAINER)
     try:
         wait_until(lambda: not offered(), 30, "unregistered capability while the container hangs")
-        assert capability(orch_trixie)["state"] == "unhealthy"
+        wait_until(lambda: capability(orch_trixie)["state"] == "unhealthy", 5, "state unhealthy")
     finally:
         orch_trixie.check_output("docker unpause %s", CONTAINER)
     seconds_until_back("a container that hung")
