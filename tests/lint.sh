@@ -6,7 +6,8 @@ PATH=$PWD/.venv/bin:$PATH
 export ANSIBLE_CONFIG=$PWD/ansible.cfg
 collection=collections/ansible_collections/livepeer/ai
 
-echo "ruff";          ruff check --quiet . && ruff format --quiet --check .
+# Not with &&: bash does not end for a command that fails before it.
+echo "ruff";          ruff check --quiet .; ruff format --quiet --check .
 echo "yamllint";      yamllint --strict .
 echo "ansible-lint";  ansible-lint --offline
 echo "changelog";     (cd "$collection" && antsibull-changelog lint)

@@ -16,9 +16,8 @@ from . import settings
 from .errors import SettingsError
 from .server import create_app
 
-
-# go-livepeer keeps a connection for 60 s and sends the next job over it. If we had closed it just then, the job would fail
-# and the node would drop the capability; so it has to be the one that closes.
+# go-livepeer keeps a connection for 60 s and sends the next job over it. If we had closed it just then, the job would
+# fail and the node would drop the capability; so it has to be the one that closes.
 KEEP_ALIVE_SECONDS = 75
 
 
