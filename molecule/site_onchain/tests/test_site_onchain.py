@@ -78,6 +78,9 @@ def test_verification_compares_what_is_advertised(playbook):
     report = json.loads((ROOT / "build" / LAB / "report.json").read_text(encoding="utf-8"))
     passed = {result["check"] for result in report["results"] if result["status"] == "passed"}
     assert {"capability", "capability_warm", "capability_price", "gateway_request"} <= passed
+    # A BYOC job, signed by the gateway and answered by the orchestrator that was meant.
+    jobs = [one for one in report["results"] if one["check"] == "service_request" and one["host"] == "gateway"]
+    assert [one["status"] for one in jobs] == ["passed", "passed"], jobs
 
 
 def test_another_price_than_the_declared_one_is_found(playbook):
@@ -101,7 +104,7 @@ def test_key_of_another_account_is_refused_before_anything_changes(playbook):
 
 def test_way_back_to_offchain(playbook):
     """Last, as the other scenarios want to find the hosts so."""
-    for name in ("builtin_pipeline", "gateway"):
+    for name in ("builtin_pipeline", "byoc", "gateway"):
         run = playbook(name, "--limit", "orch-trixie,gateway")
         assert run.code == 0, run.output
     for node in map(Node, NODES):
