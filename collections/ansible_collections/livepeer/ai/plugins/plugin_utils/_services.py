@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
@@ -442,7 +441,7 @@ class Service:
 
     def complete(self):
         """Every key present, values as the roles use them, and what follows from them."""
-        full = {key: copy.deepcopy(self.get(key)) for key in DEFAULTS}
+        full = {key: own_copy(self.get(key)) for key in DEFAULTS}
         external = full["source"] == "external"
         full["app"] = full["app"] or full["name"]
         full["currency"] = full["currency"].lower()
@@ -452,7 +451,7 @@ class Service:
             full[key] = docker_size(full[key]) if full[key] else ""
         for key in ("env", "build_args"):
             full[key] = {name: scalar_text(value) for name, value in full[key].items()}
-        full["models"] = [{**copy.deepcopy(MODEL_DEFAULTS), **model} for model in full["models"]]
+        full["models"] = [{**own_copy(MODEL_DEFAULTS), **model} for model in full["models"]]
         full["checks"] = [self._complete_check(check) for check in full["checks"]]
         full["container"] = "" if external else CONTAINER_PREFIX + full["name"]
         full["base_url"] = full["url"] if external else f"http://127.0.0.1:{full['port']}"
@@ -461,7 +460,7 @@ class Service:
 
     @staticmethod
     def _complete_check(check):
-        full = {**copy.deepcopy(CHECK_DEFAULTS), **check}
+        full = {**own_copy(CHECK_DEFAULTS), **check}
         full["path"] = full["path"].strip("/")
         return full
 
@@ -480,6 +479,17 @@ def clashes(services):
                 service.complain(key, f"{value} is that of entry {earlier.index} as well: {why}")
                 problems.append(service.problems.pop())
     return problems
+
+
+def own_copy(value):
+    """The same value in mappings and lists of our own.
+
+    Not copy.deepcopy: Ansible's containers know all variables of the host, and would have them copied as well, which
+    takes seconds.
+    """
+    if isinstance(value, Mapping):
+        return {key: own_copy(item) for key, item in value.items()}
+    return [own_copy(item) for item in value] if is_list(value) else value
 
 
 def service_declarations(services, variable, route=None, network="offchain"):
