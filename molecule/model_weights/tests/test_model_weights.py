@@ -26,10 +26,13 @@ SAFETY_CHECKER = "CompVis/stable-diffusion-safety-checker"
 CLIP = "openai/clip-vit-base-patch32"
 BLIP = "Salesforce/blip-image-captioning-large"
 SAM = "facebook/sam2-hiera-large"
+# What the hosts' own container reads. It has no pipeline: its declaration names the files.
+WORD_LLAMA = "dleemiller/word-llama-l2-supercat"
 WEIGHTS = (".bin", ".ckpt", ".h5", ".msgpack", ".onnx", ".pt", ".safetensors")
 
 # Which files a loader opens, written down by hand: what the role computes from the Hub's listing must come out as this.
 FILES = {
+    WORD_LLAMA: {"l2_supercat_256.safetensors", "l2_supercat_tokenizer_config.json"},
     REALVIS: {
         "model_index.json",
         "scheduler/scheduler_config.json",
@@ -64,7 +67,7 @@ NEEDED = {
         "tokenizer_config.json",
     },
 }
-SERVED = {"orch-bookworm": {REALVIS, SAFETY_CHECKER, CLIP}, "orch-trixie": {BLIP}}
+SERVED = {"orch-bookworm": {REALVIS, SAFETY_CHECKER, CLIP, WORD_LLAMA}, "orch-trixie": {BLIP, WORD_LLAMA}}
 EVERY_MODEL = [(host, model) for host, models in SERVED.items() for model in sorted(models)]
 
 
