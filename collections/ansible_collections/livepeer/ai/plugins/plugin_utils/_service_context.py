@@ -32,7 +32,7 @@ TAG_LENGTH = 12
 # The engineer's part of a template's context.
 SERVICE = "service"
 # Parts of the template that are for engineers: an example in that place, and tests.
-EXAMPLES = (SERVICE, "tests")
+OF_THE_TEMPLATE = (SERVICE, "tests")
 
 
 def service_context(entry, variable, wrapper, base):
@@ -45,7 +45,7 @@ def service_context(entry, variable, wrapper, base):
             f"{variable}, {entry['name']}, path: there is no {needed} in {path} on the controller;"
             f" source {entry['source']} needs one."
         )
-    parts = [(wrapper, "", EXAMPLES), (path, SERVICE, ())] if template else [(path, "", ())]
+    parts = [(wrapper, "", OF_THE_TEMPLATE), (path, SERVICE, ())] if template else [(path, "", ())]
     try:
         files = [file for part in parts for file in _files(*part)]
     except OSError as error:

@@ -41,9 +41,9 @@ def engine(**changes):
     return {**routes, **{f"/containers/{key}": value for key, value in changes.items()}}
 
 
-def run(tmp_path, health, infer=VECTORS, docker=None, check_mode=False, **arguments):
+def run(tmp_path, health, infer=None, docker=None, check_mode=False, **arguments):
     """The result, the orders to the engine and the requests to the service."""
-    service_routes = {"/health": health, "/v1/infer": infer}
+    service_routes = {"/health": health, "/v1/infer": infer or VECTORS}
     with serve_docker(tmp_path / "docker.sock", docker or engine()) as socket, serve(service_routes) as service:
         result = run_module(
             service_restart,
