@@ -6,14 +6,13 @@ export PATH=$PWD/.venv/bin:$PATH
 # molecule writes an ansible.cfg of its own from .config/molecule/config.yml.
 unset ANSIBLE_CONFIG
 
-# Groups that share no host run side by side: while one compiles drivers, the other mostly waits for nodes.
+# Two groups that share no host run side by side: while one compiles drivers, the other mostly waits for nodes.
 servers=(check_gpu_host container_engine nvidia_container_toolkit nvidia_driver)
 nodes=(gateway model_weights orchestrator)
-# These need the orchestrators, and each one of the two hosts.
-capabilities=(byoc)
-runners=(live_runner)
-# Everything else needs what those left behind; molecule takes them in the order of their names.
-grouped=("${servers[@]}" "${nodes[@]}" "${capabilities[@]}" "${runners[@]}")
+# These need the orchestrators that the others left behind.
+services=(byoc live_runner)
+# Everything else needs all of those; molecule takes them in the order of their names.
+grouped=("${servers[@]}" "${nodes[@]}" "${services[@]}")
 mapfile -t rest < <(cd molecule && printf '%s\n' */molecule.yml | sed 's,/.*,,' |
   grep --invert-match --line-regexp --fixed-strings "$(printf '%s\n' default "${grouped[@]}")")
 
@@ -30,19 +29,12 @@ if [ $# -gt 0 ]; then
   exit
 fi
 
-together() { # the group in the foreground, and in the variable `behind` the one behind it, whose output comes afterwards
-  local log outcome=0
-  log=$(mktemp)
-  scenarios "${behind[@]}" >"$log" 2>&1 &
-  scenarios "$@" || outcome=$?
-  wait $! || outcome=$?
-  printf '\n=== meanwhile: %s\n' "${behind[*]}"
-  cat "$log"
-  return "$outcome"
-}
-
-behind=("${servers[@]}")
-together "${nodes[@]}"
-behind=("${runners[@]}")
-together "${capabilities[@]}"
+log=$(mktemp)
+outcome=0
+scenarios "${servers[@]}" >"$log" 2>&1 &
+{ scenarios "${nodes[@]}" && scenarios "${services[@]}"; } || outcome=$?
+wait $! || outcome=$?
+printf '\n=== meanwhile: %s\n' "${servers[*]}"
+cat "$log"
+[ "$outcome" -eq 0 ] || exit "$outcome"
 scenarios "${rest[@]}"
