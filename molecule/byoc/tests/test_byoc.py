@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import json
 
 import pytest
-from labtest import SUBNET, arguments_of, assert_confined, process_of, status_of
+from byoctest import NAME, NOBODY, TRIXIE, encoded, status
+from labtest import arguments_of, assert_confined, process_of, status_of
 
-NAME = "sentence-embeddings"
 REGISTRAR = "livepeer-byoc-registrar.service"
 STATE = "/var/lib/livepeer-byoc"
 SECRET = "/etc/livepeer/orchestrator/orch_secret"
-ORCHESTRATOR = f"https://{SUBNET}.22:8935"
-NOBODY = "0x" + "0" * 40
-
-
-def encoded(document: dict) -> str:
-    return base64.b64encode(json.dumps(document).encode()).decode()
 
 
 def curl(host, *arguments: str) -> str:
     words = ["curl", "--silent", "--insecure", "--fail", "--max-time", "20", *arguments]
     return host.check_output(" ".join(["%s"] * len(words)), *words)
-
-
-def status(host) -> dict:
-    return json.loads(host.check_output("cat /run/livepeer-byoc/status.json"))
 
 
 def test_the_registrar_says_it_is_registered(orch_trixie):
@@ -40,7 +29,7 @@ def test_the_registrar_says_it_is_registered(orch_trixie):
 def test_the_orchestrator_says_so_too(orch_trixie):
     sender = encoded({"addr": NOBODY, "sig": ""})
     headers = ["--header", f"Livepeer-Eth-Address: {sender}", "--header", f"Livepeer-Capability: {NAME}"]
-    token = json.loads(curl(orch_trixie, *headers, f"{ORCHESTRATOR}/process/token"))
+    token = json.loads(curl(orch_trixie, *headers, f"{TRIXIE}/process/token"))
     assert token["available_capacity"] >= 1
 
 
@@ -49,7 +38,7 @@ def test_a_job_is_answered(orch_trixie):
     header = encoded({**job, "timeout_seconds": 20})
     body = json.dumps({"texts": ["a quiet harbour at dawn"]})
     arguments = ["--header", f"Livepeer: {header}", "--header", "Content-Type: application/json", "--data", body]
-    assert json.loads(curl(orch_trixie, *arguments, f"{ORCHESTRATOR}/process/request/v1/infer"))
+    assert json.loads(curl(orch_trixie, *arguments, f"{TRIXIE}/process/request/v1/infer"))
 
 
 def test_the_registrar_is_confined(orch_trixie):
