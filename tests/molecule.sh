@@ -11,13 +11,19 @@ servers=(check_gpu_host container_engine nvidia_container_toolkit nvidia_driver)
 nodes=(gateway model_weights orchestrator)
 # These need the orchestrators that the others left behind.
 services=(byoc live_runner)
+# On servers as well, but it counts on a Hub that no test of model_weights makes stumble.
+gpu_nodes=(site_gpu)
 # Everything else needs all of those; molecule takes them in the order of their names.
-grouped=("${servers[@]}" "${nodes[@]}" "${services[@]}")
+grouped=("${servers[@]}" "${nodes[@]}" "${services[@]}" "${gpu_nodes[@]}")
 mapfile -t rest < <(cd molecule && printf '%s\n' */molecule.yml | sed 's,/.*,,' |
   grep --invert-match --line-regexp --fixed-strings "$(printf '%s\n' default "${grouped[@]}")")
 
 scenarios() { # NAME...: in a directory of this call's own, so that calls do not meet. The lab stays as it is.
   MOLECULE_EPHEMERAL_DIRECTORY=$(mktemp --directory) molecule test --destroy=never "${@/#/--scenario-name=}"
+}
+
+await() { # FILE: until it is there
+  until [ -e "$1" ]; do sleep 1; done
 }
 
 # Hosts on which no role has ever run, whatever an interrupted run has left behind.
@@ -29,12 +35,14 @@ if [ $# -gt 0 ]; then
   exit
 fi
 
-log=$(mktemp)
+scratch=$(mktemp --directory)
 outcome=0
-scenarios "${servers[@]}" >"$log" 2>&1 &
-{ scenarios "${nodes[@]}" && scenarios "${services[@]}"; } || outcome=$?
+{ scenarios "${servers[@]}" && await "$scratch/nodes-done" && scenarios "${gpu_nodes[@]}"; } >"$scratch/log" 2>&1 &
+{ scenarios "${nodes[@]}" && touch "$scratch/nodes-done" && scenarios "${services[@]}"; } || outcome=$?
+# A failure above must not leave the other group waiting; what it had to do, it does.
+touch "$scratch/nodes-done"
 wait $! || outcome=$?
-printf '\n=== meanwhile: %s\n' "${servers[*]}"
-cat "$log"
+printf '\n=== meanwhile: %s\n' "${servers[*]} ${gpu_nodes[*]}"
+cat "$scratch/log"
 [ "$outcome" -eq 0 ] || exit "$outcome"
 scenarios "${rest[@]}"
