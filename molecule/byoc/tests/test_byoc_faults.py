@@ -167,6 +167,13 @@ def test_price_changes_without_a_restart(orch_trixie, byoc):
     assert container_id(orch_trixie) == container
 
 
+def test_service_that_does_not_come_up_leaves_the_one_that_served(orch_trixie, byoc):
+    run = byoc({"command": ["sleep", "600"], "start_timeout": 8})
+    assert run.code != 0
+    assert "is back and serves" in run.output, run.output
+    wait_until(lambda: offered() and answered(), BACK, "answered job of the service that was put back")
+
+
 def container_id(host, name: str = CONTAINER) -> str:
     return host.run("docker inspect --format '{{.Id}}' %s", name).stdout.strip()
 
