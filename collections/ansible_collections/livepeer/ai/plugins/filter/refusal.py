@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.livepeer.ai.plugins.filter.ai_models import ai_models
+from ansible_collections.livepeer.ai.plugins.filter.gpu_plan import gpu_plan
 from ansible_collections.livepeer.ai.plugins.filter.live_runner_config import live_runner_config
 from ansible_collections.livepeer.ai.plugins.filter.model_repositories import model_repositories
 from ansible_collections.livepeer.ai.plugins.filter.node_address import node_address
@@ -23,6 +24,7 @@ FILTERS = {
     function.__name__: function
     for function in (
         ai_models,
+        gpu_plan,
         live_runner_config,
         model_repositories,
         node_address,

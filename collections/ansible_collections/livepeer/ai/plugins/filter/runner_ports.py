@@ -8,7 +8,7 @@ from __future__ import annotations
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import UnsupportedError, release
-from ansible_collections.livepeer.ai.plugins.plugin_utils._placement import managed, slots
+from ansible_collections.livepeer.ai.plugins.plugin_utils._placement import host_port, managed, slots
 
 
 def runner_ports(models, version, gpus=None, containers_per_gpu=1):
@@ -22,8 +22,7 @@ def runner_ports(models, version, gpus=None, containers_per_gpu=1):
     if any(gpu > 9 or gpu < 0 for gpu in gpus) or not 1 <= int(containers_per_gpu) <= 10:
         # Two digits follow the base: one for the container on the GPU, one for the GPU.
         raise AnsibleFilterError("runner ports have room for GPUs 0 to 9 and at most 10 containers per GPU")
-    offsets = [place * 10 + gpu for place, gpu in slots(gpus, containers_per_gpu)]
-    return sorted(base * 100 + offset for base in bases for offset in offsets)
+    return sorted(host_port(base, place, gpu) for base in bases for place, gpu in slots(gpus, containers_per_gpu))
 
 
 class FilterModule:

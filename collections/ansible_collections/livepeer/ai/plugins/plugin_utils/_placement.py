@@ -21,6 +21,11 @@ def slots(gpus, containers_per_gpu):
     return [(place, int(gpu)) for place in range(int(containers_per_gpu)) for gpu in gpus]
 
 
+def host_port(base, place, gpu):
+    """Where a runner is published: two digits for its pipeline, one for its place on the GPU, one for the GPU."""
+    return base * 100 + place * 10 + gpu
+
+
 def placement(models, gpus, containers_per_gpu):
     """(GPU, model) of each warm runner."""
     return [(gpu, model) for (_place, gpu), model in zip(slots(gpus, containers_per_gpu), warm_runners(models))]
