@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 from byoctest import CONTAINER, NAME, TRIXIE, answered, job, offered, status
-from labtest import process_of, wait_until
+from labtest import process_of, run_playbook, wait_until
 
 ORCHESTRATOR = "livepeer-orchestrator.service"
 REGISTRAR = "livepeer-byoc-registrar.service"
@@ -142,78 +142,83 @@ def test_secret_that_changed_is_picked_up(orch_trixie):
         wait_until(orchestrator_answers, 120, "orchestrator with its own secret")
 
 
-@pytest.fixture
-def byoc(playbook):
+def declare(*changes: dict):
     """playbooks/byoc.yml with other declarations of the lab's service."""
-
-    def run(*changes: dict, hosts: str = "orch-trixie"):
-        changes = [{"route": "byoc"} | change for change in changes]
-        services = [f"{{{{ lab_embeddings | combine({json.dumps(change)}) }}}}" for change in changes]
-        return playbook("byoc", "--limit", hosts, livepeer_services=services)
-
-    yield run
-    run({})
+    changes = [{"route": "byoc"} | change for change in changes]
+    services = [f"{{{{ lab_embeddings | combine({json.dumps(change)}) }}}}" for change in changes]
+    return run_playbook("byoc", "--limit", "orch-trixie", livepeer_services=services)
 
 
-def test_price_changes_without_a_restart(orch_trixie, byoc):
-    registrar, container = process_of(orch_trixie, REGISTRAR), container_id(orch_trixie)
-    before = registrations(orch_trixie)
-    run = byoc({"price_per_unit": 3, "price_scaling": 2})
-    assert run.code == 0, run.output
-    # Off the chain the node tells no price, so what the registrar counts is the witness.
-    assert capability(orch_trixie)["registered"]
-    assert registrations(orch_trixie) > before
-    assert process_of(orch_trixie, REGISTRAR) == registrar
-    assert container_id(orch_trixie) == container
-
-
-def test_service_that_does_not_come_up_leaves_the_one_that_served(orch_trixie, byoc):
-    run = byoc({"command": ["sleep", "600"], "start_timeout": 8})
-    assert run.code != 0
-    assert "is back and serves" in run.output, run.output
-    wait_until(lambda: offered() and answered(), BACK, "answered job of the service that was put back")
+@pytest.fixture(scope="module")
+def changes_of_declarations() -> Iterator[None]:
+    """What is declared otherwise stays so until the last test that changes it; each run takes its time."""
+    yield
+    declare({})
 
 
 def container_id(host, name: str = CONTAINER) -> str:
     return host.run("docker inspect --format '{{.Id}}' %s", name).stdout.strip()
 
 
-def test_renamed_capability_replaces_the_old_one(orch_trixie, byoc):
-    run = byoc({"name": "renamed-embeddings"})
-    assert run.code == 0, run.output
-    assert not offered()
-    assert offered("renamed-embeddings") and answered("renamed-embeddings")
-    assert container_id(orch_trixie) == ""
-    assert container_id(orch_trixie, "livepeer-service-renamed-embeddings")
+@pytest.mark.usefixtures("changes_of_declarations")
+class TestDeclarations:
+    def test_price_changes_without_a_restart(self, orch_trixie):
+        registrar, container = process_of(orch_trixie, REGISTRAR), container_id(orch_trixie)
+        before = registrations(orch_trixie)
+        run = declare({"price_per_unit": 3, "price_scaling": 2})
+        assert run.code == 0, run.output
+        # Off the chain the node tells no price, so what the registrar counts is the witness.
+        assert capability(orch_trixie)["registered"]
+        assert registrations(orch_trixie) > before
+        assert process_of(orch_trixie, REGISTRAR) == registrar
+        assert container_id(orch_trixie) == container
 
+    def test_renamed_capability_replaces_the_old_one_and_leaves_with_the_last(self, orch_trixie):
+        renamed = "renamed-embeddings"
+        run = declare({"name": renamed})
+        assert run.code == 0, run.output
+        assert not offered()
+        assert offered(renamed) and answered(renamed)
+        assert container_id(orch_trixie) == ""
+        assert container_id(orch_trixie, f"livepeer-service-{renamed}")
 
-def test_service_that_is_not_declared_any_more_goes(orch_trixie, byoc, playbook):
-    run = playbook("byoc", "--limit", "orch-trixie", livepeer_services=[])
-    assert run.code == 0, run.output
-    assert not offered()
-    assert container_id(orch_trixie) == ""
-    assert not orch_trixie.file(f"/etc/livepeer/services/{NAME}").exists
-    byoc({})
+        # Nothing is declared any more.
+        run = declare()
+        assert run.code == 0, run.output
+        assert not offered(renamed)
+        assert container_id(orch_trixie, f"livepeer-service-{renamed}") == ""
+        for name in (NAME, renamed):
+            assert not orch_trixie.file(f"/etc/livepeer/services/{name}").exists
+        assert orch_trixie.check_output("docker images --quiet 'livepeer-service/*'") == ""
 
+        run = declare({})
+        assert run.code == 0, run.output
 
-def test_token_that_the_service_does_not_know(orch_trixie, byoc):
-    """A worker's 401 makes go-livepeer drop the capability; the registrar puts it back, and says so."""
-    run = byoc({"token": "the-token-of-the-test"})
-    assert run.code == 0, run.output
-    assert answered()
-    # The service reads its token at the start.
-    token_file = f"/etc/livepeer/services/{NAME}/bearer_token"
-    orch_trixie.check_output("echo another > %s", token_file)
-    orch_trixie.check_output("docker restart %s", CONTAINER)
-    wait_until(lambda: healthy(orch_trixie) and offered(), 60, "registered capability with another token")
-    before = registrations(orch_trixie)
-    answer = job()
-    assert answer.status_code == 500 and "removing capability" in answer.text, answer.text
-    wait_until(lambda: registrations(orch_trixie) > before, BACK, "new registration after the worker's 401")
-    assert offered()
-    said = orch_trixie.check_output("journalctl --unit %s --no-pager --lines 50", REGISTRAR)
-    assert "the orchestrator had dropped it" in said, said
-    # The role puts the token back.
-    run = byoc({"token": "the-token-of-the-test"})
-    assert run.code == 0, run.output
-    assert answered()
+    def test_token_that_the_service_does_not_know(self, orch_trixie):
+        """A worker's 401 makes go-livepeer drop the capability; the registrar puts it back, and says so."""
+        run = declare({"token": "the-token-of-the-test"})
+        assert run.code == 0, run.output
+        assert answered()
+        # The service reads its token at the start.
+        token_file = f"/etc/livepeer/services/{NAME}/bearer_token"
+        orch_trixie.check_output("echo another > %s", token_file)
+        orch_trixie.check_output("docker restart %s", CONTAINER)
+        wait_until(lambda: healthy(orch_trixie) and offered(), 60, "registered capability with another token")
+        before = registrations(orch_trixie)
+        answer = job()
+        assert answer.status_code == 500 and "removing capability" in answer.text, answer.text
+        wait_until(lambda: registrations(orch_trixie) > before, BACK, "new registration after the worker's 401")
+        assert offered()
+        said = orch_trixie.check_output("journalctl --unit %s --no-pager --lines 50", REGISTRAR)
+        assert "the orchestrator had dropped it" in said, said
+        # The role puts the token back.
+        run = declare({"token": "the-token-of-the-test"})
+        assert run.code == 0, run.output
+        assert answered()
+
+    def test_service_that_does_not_come_up_leaves_the_one_that_served(self, orch_trixie):
+        run = declare({"command": ["sleep", "600"], "start_timeout": 8})
+        assert run.code != 0
+        assert "is back and serves" in run.output, run.output
+        # With the token that it had, which the failed one was not declared with.
+        wait_until(lambda: offered() and answered(), BACK, "answered job of the service that was put back")
