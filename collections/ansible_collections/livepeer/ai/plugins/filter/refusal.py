@@ -39,12 +39,18 @@ FILTERS = {
 }
 
 
+def filter_named(name):
+    """One of the filters that refuse what cannot work."""
+    if name not in FILTERS:
+        raise AnsibleFilterError(f"livepeer.ai.refusal knows no filter {name!r}, only {', '.join(sorted(FILTERS))}")
+    return FILTERS[name]
+
+
 def refusal(value, of, /, *arguments, **options):
     """The sentence with which a filter refuses a value, empty if it accepts it."""
-    if of not in FILTERS:
-        raise AnsibleFilterError(f"livepeer.ai.refusal knows no filter {of!r}, only {', '.join(sorted(FILTERS))}")
+    function = filter_named(of)
     try:
-        FILTERS[of](value, *arguments, **options)
+        function(value, *arguments, **options)
     except AnsibleFilterError as error:
         return f"{str(error).rstrip('.')}."
     return ""

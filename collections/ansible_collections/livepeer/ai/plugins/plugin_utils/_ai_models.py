@@ -15,7 +15,12 @@ from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import (
     nearest,
     release,
 )
-from ansible_collections.livepeer.ai.plugins.plugin_utils._values import is_number, size_in_bytes, type_name
+from ansible_collections.livepeer.ai.plugins.plugin_utils._values import (
+    ProblemsError,
+    is_number,
+    size_in_bytes,
+    type_name,
+)
 
 # What go-livepeer reads, in the order the document is written.
 KEYS = (
@@ -47,7 +52,7 @@ def is_price_above_zero(price):
     return bool(number) and float(number.group()) > 0
 
 
-class ModelsError(ValueError):
+class ModelsError(ProblemsError):
     """All problems of a list of models, in one sentence for the person who wrote it."""
 
 
@@ -262,7 +267,8 @@ class Document:
             problems += self.clashes(entries) + self.overcommitment(entries) + self.serverless_rules(entries)
         if problems:
             count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
-            raise ModelsError(f"{self.name} has {count}: {'; '.join(problems)}.")
+            text = f"{self.name} has {count}: {'; '.join(problems)}."
+            raise ModelsError(text, [f"{self.name}, {problem}." for problem in problems])
         return [{key: entry.entry[key] for key in KEYS if key in entry.entry} for entry in entries]
 
     @staticmethod

@@ -21,7 +21,12 @@ from collections.abc import Mapping, Sequence
 
 from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import UnsupportedError, release
 from ansible_collections.livepeer.ai.plugins.plugin_utils._placement import host_port, managed, slots
-from ansible_collections.livepeer.ai.plugins.plugin_utils._values import size_in_bytes, size_text, type_name
+from ansible_collections.livepeer.ai.plugins.plugin_utils._values import (
+    ProblemsError,
+    size_in_bytes,
+    size_text,
+    type_name,
+)
 
 # Two digits of a runner's port are left for its place and its GPU.
 HIGHEST_GPU = 9
@@ -44,12 +49,11 @@ DOCUMENTED_MEMORY = {
 }
 
 
-class PlanError(ValueError):
+class PlanError(ProblemsError):
     """What is wrong or does not fit, in sentences for the person who declared it."""
 
     def __init__(self, problems):
-        super().__init__(" ".join(problems))
-        self.problems = problems
+        super().__init__(" ".join(problems), problems)
 
 
 class OutOfPatienceError(Exception):

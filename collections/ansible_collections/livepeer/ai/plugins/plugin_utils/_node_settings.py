@@ -17,7 +17,7 @@ from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import (
     UnsupportedError,
     release,
 )
-from ansible_collections.livepeer.ai.plugins.plugin_utils._values import type_name
+from ansible_collections.livepeer.ai.plugins.plugin_utils._values import ProblemsError, type_name
 
 # Go's time.ParseDuration.
 DURATION = re.compile(r"[+-]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+)")
@@ -25,7 +25,7 @@ DURATION = re.compile(r"[+-]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+)")
 LONGEST_LINE = 65535
 
 
-class SettingsError(ValueError):
+class SettingsError(ProblemsError):
     """All problems of a node's settings, in one sentence for the person who wrote them."""
 
 
@@ -129,7 +129,8 @@ def pairs(settings, version, secret, others):
         except ValueError as error:
             problems.append(f"{name} {error}")
     if problems:
-        raise SettingsError(f"the settings of the node are wrong: {'; '.join(problems)}.")
+        text = f"the settings of the node are wrong: {'; '.join(problems)}."
+        raise SettingsError(text, [f"the node's setting {problem}." for problem in problems])
     return found
 
 

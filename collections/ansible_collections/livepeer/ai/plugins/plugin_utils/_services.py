@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import nearest
 from ansible_collections.livepeer.ai.plugins.plugin_utils._ai_models import FEED_CURRENCIES, FIXED_CURRENCIES
-from ansible_collections.livepeer.ai.plugins.plugin_utils._values import is_number, type_name
+from ansible_collections.livepeer.ai.plugins.plugin_utils._values import ProblemsError, is_number, type_name
 
 ROUTES = ("byoc", "live_runner")
 SOURCES = ("template", "build", "image", "external")
@@ -141,7 +141,7 @@ REFERENCE = re.compile(r"[a-z0-9][A-Za-z0-9._:/@-]*")
 SIZE = re.compile(r"([1-9]\d*)([bkmg]|[kmg]ib)?", re.IGNORECASE)
 
 
-class ServicesError(ValueError):
+class ServicesError(ProblemsError):
     """All problems of a list of services, in one sentence for the person who wrote it."""
 
 
@@ -506,5 +506,6 @@ def service_declarations(services, variable, route=None, network="offchain"):
     problems += clashes([service for service in judged if isinstance(service.entry, Mapping)])
     if problems:
         count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
-        raise ServicesError(f"{variable} has {count}: {'; '.join(problems)}.")
+        text = f"{variable} has {count}: {'; '.join(problems)}."
+        raise ServicesError(text, [f"{variable}, {problem}." for problem in problems])
     return [service.complete() for service in judged if route in (None, service.get("route"))]

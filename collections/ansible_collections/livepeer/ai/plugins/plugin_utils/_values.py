@@ -10,6 +10,14 @@ import re
 from collections.abc import Mapping, Sequence
 
 
+class ProblemsError(ValueError):
+    """Several problems in one text, and each as a sentence of its own for those who list them."""
+
+    def __init__(self, text, problems=()):
+        super().__init__(text)
+        self.problems = list(problems) or [text]
+
+
 def is_number(value):
     """JSON numbers only: Python counts booleans as integers, JSON does not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
