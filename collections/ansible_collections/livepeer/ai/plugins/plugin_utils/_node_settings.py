@@ -130,7 +130,7 @@ def pairs(settings, version, secret, others):
             problems.append(f"{name} {error}")
     if problems:
         text = f"the settings of the node are wrong: {'; '.join(problems)}."
-        raise SettingsError(text, [f"the node's setting {problem}." for problem in problems])
+        raise SettingsError(text, [f"the settings of the node are wrong: {problem}." for problem in problems])
     return found
 
 
