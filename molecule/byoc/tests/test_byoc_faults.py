@@ -167,9 +167,9 @@ class TestDeclarations:
         before = registrations(orch_trixie)
         run = declare({"price_per_unit": 3, "price_scaling": 2})
         assert run.code == 0, run.output
-        # Off the chain the node tells no price, so what the registrar counts is the witness.
+        # Off the chain the node tells no price. What the registrar counts is the witness, when it has written it down.
         assert capability(orch_trixie)["registered"]
-        assert registrations(orch_trixie) > before
+        wait_until(lambda: registrations(orch_trixie) > before, BACK, "registration at another price")
         assert process_of(orch_trixie, REGISTRAR) == registrar
         assert container_id(orch_trixie) == container
 
@@ -217,7 +217,7 @@ class TestDeclarations:
         assert answered()
 
     def test_service_that_does_not_come_up_leaves_the_one_that_served(self, orch_trixie):
-        run = declare({"command": ["sleep", "600"], "start_timeout": 8})
+        run = declare({"env": {"MAX_QUEUE": "many"}, "start_timeout": 8})
         assert run.code != 0
         assert "is back and serves" in run.output, run.output
         # With the token that it had, which the failed one was not declared with.
