@@ -9,7 +9,9 @@ What go-livepeer does (cmd/livepeer/starter, ai/worker/docker.go of v0.9.1), and
   every GPU once in the order of -nvidia, then every GPU again, -aiRunnerContainersPerGPU times. It never looks at
   memory: a plan can choose the GPUs, their order, the order of the models and the number of slots, and nothing else.
 * A warm runner is never evicted. A slot that no warm runner holds is taken by any model for which a request comes while
-  its own runners are busy, warm models included, so a plan must be able to stand the largest model in each slot left.
+  no runner of its own is in the pool, warm models included: while it is busy, and for up to 5 s after it was, because
+  the end of a request is noticed at the next tick of the watcher only. So a single warm model comes to fill the GPUs
+  that are left, and a plan must be able to stand the largest model in each slot left.
 * External runners hold no slot.
 """
 
