@@ -273,8 +273,20 @@ def test_with_a_limit_the_others_are_no_part_of_it(tmp_path):
 
 def test_an_unknown_is_neither_a_failure_nor_a_pass(tmp_path):
     inventory = sound()
-    host = inventory["all"]["children"]["orchestrators"]["hosts"]["orch-1"]
-    del host["fleet_preflight_gpus"]
+    hosts = inventory["all"]["children"]["orchestrators"]["hosts"]
+    del hosts["orch-1"]["fleet_preflight_gpus"]
+    # What else runs on a GPU of go-livepeer is known where it is reserved.
+    for host, more in (("orch-2", {}), ("orch-3", {"reserved": "8GiB"})):
+        hosts[host] = {
+            "orchestrator_service_addr": f"{host}.example.org:8935",
+            "orchestrator_gpus": [0],
+            "orchestrator_models": [model("a", warm=True, vram="12GiB")],
+            "byoc_services": [{**live("beside", 9100, gpus=[0]), "route": "byoc"}],
+            "fleet_preflight_gpus": [{"index": 0, "memory": "24GiB", **more}],
+        }
+    # A list whose template fails beneath a value that is fine in itself.
+    hosts["orch-3"]["model_weights_models"] = "{{ [{'pipeline': 'llm', 'model_id': 'org/a'}] | map(attribute='none') }}"
     run = Run(tmp_path, inventory)
-    assert run.status == 0, run.output
-    assert run.report["counts"]["unknown"] == 1 and run.report["counts"]["failed"] == 0
+    unknown = {(one["host"], one["subject"]) for one in run.report["results"] if one["status"] == "unknown"}
+    assert {("orch-1", "fleet_preflight_gpus"), ("orch-2", "byoc_services")} == unknown
+    assert [(one["host"], one["subject"]) for one in run.failed()] == [("orch-3", "model_weights_models")]

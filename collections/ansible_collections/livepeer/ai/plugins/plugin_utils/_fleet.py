@@ -23,6 +23,8 @@ from ansible_collections.livepeer.ai.plugins.plugin_utils._services import is_li
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # Every host is judged in a process of its own, which reads them again: the one in C is ten times as fast.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# What Ansible says first of an error that an inner template had.
+INSIDE = "A captured exception marker was tripped: "
 # Below this, a name is one of the inventory's own rather than a slip of the pen.
 ALIKE = 0.9
 
@@ -66,7 +68,8 @@ class Variables:
             return plain(self.context.resolve(name))
         except Exception as error:
             # Whatever a template may raise is what is wrong with the variable.
-            raise UnreadableError(" ".join(str(error).split()) or type(error).__name__) from error
+            text = " ".join(str(error).split()).removeprefix(INSIDE)
+            raise UnreadableError(text or type(error).__name__) from error
 
 
 class HostChecks:
