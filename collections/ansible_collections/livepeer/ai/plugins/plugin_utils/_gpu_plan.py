@@ -166,6 +166,25 @@ def entries_of(models, version, name):
     return entries
 
 
+def different(choices):
+    """Those of some choices of cards that differ in room."""
+    seen = set()
+    for cards in choices:
+        rooms = tuple(card.room for card in cards)
+        if rooms not in seen:
+            seen.add(rooms)
+            yield cards
+
+
+def different_orders(cards):
+    """All orders of the cards that differ in room."""
+    if not cards:
+        yield ()
+    for first in different((card,) for card in cards):
+        for rest in different_orders(tuple(card for card in cards if card not in first)):
+            yield (*first, *rest)
+
+
 class Planner:
     """All that is known of one host, and the search for an arrangement that fits."""
 
@@ -254,29 +273,39 @@ class Planner:
         for number in range(len(self.cards), 0, -1):
             if number * places < least:
                 break
-            for cards in self.orders(number):
+            for cards in self.orders(number, places):
                 entries = self.order_of_entries(cards, places)
                 if entries is not None:
                     return Arrangement(cards, entries, places)
         return None
 
-    def orders(self, number):
+    def orders(self, number, places):
         """Choices of cards, and orders of them that make a difference, the largest cards first."""
         cards = sorted(self.cards, key=lambda card: (-card.room, card.index))
-        extra = self.wanted % number
-        seen = set()
+        # Entries of one runner can be listed so that any card gets any of them: then it matters only which cards get
+        # one more than others.
         alone = all(entry.runners == 1 for entry in self.warm)
-        for chosen in itertools.combinations(cards, number):
-            # Entries of one runner can be listed so that any card gets any of them: then it matters only which cards
-            # get one more than others.
-            firsts = itertools.combinations(chosen, extra) if alone else itertools.permutations(chosen)
+        for chosen in different(itertools.combinations(cards, number)):
+            if self.hopeless(chosen, places):
+                continue
+            if alone:
+                firsts = different(itertools.combinations(chosen, self.wanted % number))
+            else:
+                firsts = different_orders(chosen)
             for first in firsts:
                 self.spend()
-                order = (*first, *(card for card in chosen if card not in first))
-                rooms = tuple(card.room for card in order)
-                if rooms not in seen:
-                    seen.add(rooms)
-                    yield order
+                yield (*first, *(card for card in chosen if card not in first))
+
+    def hopeless(self, cards, places):
+        """Whether no order can help: too much in all, too little room on the smallest card, or too few large ones."""
+        sizes = [entry.size or 0 for entry in self.warm for _number in range(entry.runners)]
+        sizes = sorted(sizes + [self.largest] * (len(cards) * places - self.wanted))
+        rooms = sorted(card.room for card in cards)
+        return (
+            sum(sizes) > sum(rooms)
+            or sum(sizes[:places]) > rooms[0]
+            or any(size > rooms[number // places] for number, size in enumerate(sizes))
+        )
 
     def spend(self):
         self.patience -= 1

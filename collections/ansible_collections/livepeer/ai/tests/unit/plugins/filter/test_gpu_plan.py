@@ -336,9 +336,10 @@ def test_sentences(models, gpus, options, sentence):
 
 
 def test_a_search_that_takes_too_long_says_so(monkeypatch):
+    models = [model(1, 13), model(2, 11), model(3, 12), model(4, 12)]
+    assert gpu_plan(models, cards(24, 24), VERSION)["models"] == [models[0], models[2], models[1], models[3]]
     monkeypatch.setattr(_gpu_plan, "PATIENCE", 1)
-    told = refusal([model(1, 14), model(2, 14), model(3, 14), model(4, 14)], cards(24, 25, 26))
-    assert "was found after 1 steps" in told
+    assert "was found after 1 steps" in refusal(models, cards(24, 24))
 
 
 def test_a_version_that_is_not_known():
