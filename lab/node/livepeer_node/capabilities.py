@@ -30,12 +30,18 @@ def without_zeros(message):
 
 
 def describe(version, pool):
-    """The Capabilities message: `pool` is {(pipeline, model_id): {"warm", "capacity", "runner_version"}}."""
+    """The Capabilities message: `pool` is {(pipeline, model_id): {"warm", "capacity", "in_use", "runner_version"}}."""
     per_capability = {}
     for (pipeline, model_id), state in sorted(pool.items()):
         models = per_capability.setdefault(str(capability_of(pipeline)), {"models": {}})["models"]
         models[model_id] = without_zeros(
-            {"warm": state["warm"], "capacity": state["capacity"], "runnerVersion": state["runner_version"]}
+            {
+                "warm": state["warm"],
+                "capacity": state["capacity"],
+                "runnerVersion": state["runner_version"],
+                # Only live models say how many of their containers are busy.
+                "capacityInUse": state["in_use"] if pipeline == tables.LIVE_PIPELINE else 0,
+            }
         )
     offered = sorted({*DEFAULT_CAPABILITIES, *map(int, per_capability)})
     return {

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 JSON, MULTIPART = "json", "multipart"
 STRING, INT, FLOAT, BOOL, MESSAGES, FILE = "string", "int", "float32", "bool", "[]worker.LLMMessage", "file"
+MAP = "map[string]interface {}"
 
 
 class BadBody(ValueError):
@@ -123,6 +124,24 @@ FORMS: dict[str, Form] = {
     ),
 }  # fmt: skip
 
+# No batch job: a gateway has no such route, and the orchestrator only starts a stream with it.
+_LIVE_FORM = Form(
+    "LiveVideoToVideoParams",
+    JSON,
+    {
+        "subscribe_url": STRING,
+        "publish_url": STRING,
+        "control_url": STRING,
+        "events_url": STRING,
+        "params": MAP,
+        "model_id": STRING,
+        "gateway_request_id": STRING,
+        "manifest_id": STRING,
+        "stream_id": STRING,
+    },
+    "",
+)
+
 
 @dataclass
 class File:
@@ -165,6 +184,11 @@ def decode(pipeline, body, content_type):
     if form.encoding == JSON:
         return Job(pipeline, _from_json(form, body))
     return Job(pipeline, _from_multipart(form, body, content_type))
+
+
+def decode_live(body):
+    """The values of a request for a live stream."""
+    return _from_json(_LIVE_FORM, body)
 
 
 # --- JSON as encoding/json reads it ------------------------------------------------------------------------------
@@ -216,6 +240,7 @@ def _checked(form, name, value):
         INT: isinstance(value, int) and not isinstance(value, bool),
         FLOAT: isinstance(value, (int, float)) and not isinstance(value, bool),
         MESSAGES: isinstance(value, list),
+        MAP: isinstance(value, dict),
     }[kind]
     if not fits:
         go_type = "int" if kind == INT else kind

@@ -20,7 +20,7 @@ import time
 import urllib.parse
 from fractions import Fraction
 
-from . import apps, byoc, capabilities, eth, jobs, log, media, runner, tls, web
+from . import apps, byoc, capabilities, eth, jobs, live, log, media, runner, tables, tls, web
 from .metrics import Metrics
 from .node import split_host_port
 from .worker import InsufficientCapacity, WorkerError
@@ -92,6 +92,7 @@ class Orchestrator:
         self._tokens = Tokens()
         self.byoc = byoc.Byoc(node)
         self._apps = apps.Apps(node)
+        self._live = live.LiveStreams(node, self._tokens, SEGMENT_HEADER)
         host, port, encrypted = listening_address(node.http_addr)
         certificate = None
         if encrypted:
@@ -112,8 +113,8 @@ class Orchestrator:
         if request.path == "/healthz":
             return web.text("")
         if request.path == INFO_PATH:
-            return web.as_json(self.info(request.query))
-        answer = self.byoc.handle(request) or self._apps.handle(request)
+            return self._info_reply(request.query)
+        answer = self.byoc.handle(request) or self._apps.handle(request) or self._live.handle(request)
         if answer:
             return answer
         pipeline = request.path.removeprefix("/")
@@ -125,6 +126,13 @@ class Orchestrator:
         return web.not_found()
 
     # --- GetOrchestrator -----------------------------------------------------------------------------------------
+    def _info_reply(self, query):
+        """A live model that has no container and no place for one is refused here already (source)."""
+        live_capability = str(tables.PIPELINES[tables.LIVE_PIPELINE].capability)
+        if query.get("capability") == [live_capability] and not self._live.has_capacity(query["model_id"][0]):
+            return web.error("Invalid orchestrator request: OrchestratorCapped", 500)
+        return web.as_json(self.info(query))
+
     def info(self, query):
         """With a capability: its price alone. Without: the prices of all, and the hardware (facts 5.1)."""
         node = self._node

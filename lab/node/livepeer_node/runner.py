@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from . import jobs, log, web
+from . import jobs, log, tables, web
 
 # What the node calls each runner in its errors, and the error statuses it reads as JSON.
 _NAMES = {"segment-anything-2": "segment anything 2", "llm": "LLM"}
@@ -61,12 +61,32 @@ def stream(lease, job):
             log.error(f"Error unmarshaling stream data err={error} json={data}")
 
 
+def start_live(lease, values):
+    """Give a runner its live stream; False for an answer that the client library cannot read."""
+    reply = _send(lease, tables.LIVE_PIPELINE, json.dumps(values).encode(), "application/json")
+    try:
+        body = reply.read()
+        document = json.loads(body) if reply.is_json else None
+        if document is None:
+            return False
+        if reply.status == 200:
+            return True
+        raise RunnerError(_refusal(tables.LIVE_PIPELINE, reply.status, document))
+    except (OSError, web.ProtocolError, ValueError, TypeError, KeyError) as error:
+        raise RunnerError(f"cannot read the answer of the runner: {error}") from error
+    except _Unread:
+        return False
+
+
 def _post(lease, job):
-    body, content_type = job.encode()
+    return _send(lease, job.pipeline, *job.encode())
+
+
+def _send(lease, pipeline, body, content_type):
     headers = {"Content-Type": content_type}
     if lease.token:
         headers["Authorization"] = f"Bearer {lease.token}"
-    url = f"{lease.endpoint.rstrip('/')}/{job.pipeline}"
+    url = f"{lease.endpoint.rstrip('/')}/{pipeline}"
     try:
         return web.call("POST", url, body, headers)
     except (OSError, web.ProtocolError) as error:

@@ -299,6 +299,14 @@ class Worker:
             if not (lease and lease.lost):
                 self._release(pipeline, model_id)
 
+    def lend_live(self, model_id: str) -> Lease:
+        """A runner for a live stream: nobody gives it back but the watcher, when it is IDLE again (facts 3.5)."""
+        lease = Lease(model_id)
+        pipeline = tables.LIVE_PIPELINE
+        runner = self._external_runner(pipeline, model_id) or self._managed_runner(pipeline, model_id, lease)
+        lease.endpoint, lease.token = runner.endpoint, runner.token
+        return lease
+
     def _reserve(self, pipeline: str, model_id: str) -> None:
         """Batch capacity is counted by model; live capacity is what containers there are (facts 2.4)."""
         with self._offers_lock:
@@ -306,7 +314,7 @@ class Worker:
             if offer is None:
                 raise InsufficientCapacity(f"model does not exist pipeline={pipeline} modelID={model_id}")
             if pipeline == tables.LIVE_PIPELINE:
-                if not self._has_live_capacity(model_id):
+                if not self.has_live_capacity(model_id):
                     raise InsufficientCapacity("insufficient capacity")
                 return
             if offer.capacity <= 0:
@@ -321,7 +329,8 @@ class Worker:
                 offer.capacity += 1
                 offer.in_use -= 1
 
-    def _has_live_capacity(self, model_id: str) -> bool:
+    def has_live_capacity(self, model_id: str) -> bool:
+        """A runner of it, or a place for one: upstream does not ask whether the model is declared at all."""
         wanted = (tables.LIVE_PIPELINE, model_id)
         if any((r.pipeline, r.model_id) == wanted for r in (*self._external.values(), *self._idle.values())):
             return True

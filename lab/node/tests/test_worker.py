@@ -483,6 +483,89 @@ def test_an_unknown_status_is_only_logged(docker, make_worker):
     assert only_runner(docker) is runner
 
 
+# --- live pipelines --------------------------------------------------------------------------------------------
+LIVE = ("live-video-to-video", "my-pipeline")
+LIVE_IMAGE = "livepeer-pipeline/my-pipeline:0123456789ab"
+
+
+@pytest.fixture
+def live_worker(docker, make_worker):
+    """A worker whose overrides give my-pipeline an image, and the state its runner starts in."""
+    docker.images.add(LIVE_IMAGE)
+
+    def make(state="IDLE", **options):
+        unhealthy(docker, status=state)
+        return make_worker(overrides=w.ImageOverrides(live={"my-pipeline": LIVE_IMAGE}), **options)
+
+    return make
+
+
+def live_state(worker):
+    state = worker.pool_status()[LIVE]
+    return state["warm"], state["capacity"], state["in_use"]
+
+
+def test_a_live_pipeline_is_started_from_its_override_as_any_other(docker, live_worker, ports):
+    warm(live_worker(), *LIVE)
+    ((name, config),) = docker.created
+    assert name == f"live-video-to-video_my-pipeline_{ports['live-video-to-video', 'emulated-0']}"
+    assert config["Image"] == LIVE_IMAGE
+    assert config["Env"] == ["PIPELINE=live-video-to-video", "MODEL_ID=my-pipeline"]
+
+
+def test_a_live_pipeline_without_an_image_starts_nothing(docker, live_worker):
+    with pytest.raises(w.WorkerError, match="no container image found for live pipeline nobody"):
+        warm(live_worker(), LIVE[0], "nobody")
+    assert docker.created == []
+
+
+def test_a_live_pipeline_that_loads_counts_as_started_and_is_lent_once_it_is_idle(docker, live_worker):
+    worker = live_worker("LOADING")
+    warm(worker, *LIVE)
+    assert live_state(worker) == (True, 0, 1)
+    assert not worker.has_live_capacity("my-pipeline")
+    only_runner(docker).status = "IDLE"
+    eventually(lambda: live_state(worker) == (True, 1, 0))
+    assert worker.has_live_capacity("my-pipeline")
+
+
+def test_a_live_stream_keeps_its_runner_until_it_is_idle_again(docker, live_worker):
+    worker = live_worker()
+    warm(worker, *LIVE)
+    only_runner(docker).status = "OK"
+    assert worker.lend_live("my-pipeline").endpoint.startswith("http://localhost:")
+    seen = len(only_runner(docker).seen)
+    eventually(lambda: len(only_runner(docker).seen) > seen + 3)
+    assert live_state(worker) == (True, 0, 1)
+    only_runner(docker).status = "IDLE"
+    eventually(lambda: live_state(worker) == (True, 1, 0))
+
+
+def test_a_live_pipeline_in_error_is_replaced_at_once(docker, live_worker):
+    warm(live_worker(), *LIVE)
+    only_runner(docker).status = "ERROR"
+    eventually(lambda: len(docker.created) == 2)
+
+
+def test_a_live_pipeline_that_loads_for_too_long_is_replaced(docker, live_worker):
+    warm(live_worker("LOADING", timing={"loading": 0.2}), *LIVE)
+    eventually(lambda: len(docker.created) == 2)
+
+
+def test_an_external_live_runner_is_lent_to_everybody_and_counted_nowhere(docker, live_worker):
+    worker, runner = live_worker(), FakeRunner(pipeline=LIVE[0], model_id=LIVE[1])
+    try:
+        worker.warm(*LIVE, f"http://127.0.0.1:{runner.port}", "", {})
+        worker.advertise(*LIVE, True, 1)
+        for _stream in range(3):
+            assert worker.lend_live("my-pipeline").endpoint == f"http://127.0.0.1:{runner.port}"
+    finally:
+        runner.close()
+    assert live_state(worker) == (True, 0, 0)
+    assert worker.has_live_capacity("my-pipeline")
+    assert docker.created == []
+
+
 # --- the end, and what was left before -------------------------------------------------------------------------
 def test_stop_removes_every_container(docker, make_worker):
     worker = make_worker(["0", "1"])

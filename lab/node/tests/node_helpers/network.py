@@ -122,6 +122,13 @@ class LendingWorker:
     def hardware(self):
         return [{"pipeline": p, "model_id": m, "gpu_info": {}} for p, m in self.free]
 
+    def has_live_capacity(self, model_id):
+        return bool(self.free.get(("live-video-to-video", model_id)))
+
+    def lend_live(self, model_id):
+        self.free["live-video-to-video", model_id] -= 1
+        return Lease(self._runner.endpoint, self._token)
+
     @contextlib.contextmanager
     def borrow(self, pipeline, model_id):
         if not self.free.get((pipeline, model_id)):
