@@ -34,15 +34,27 @@ class UnreadableError(ValueError):
 
 
 @functools.cache
-def role_options(role):
-    """The options of a role's main entry point."""
+def entry_points(role):
+    """The options of each entry point of a role."""
     text = (ROLES / role / "meta/argument_specs.yml").read_text(encoding="utf-8")
-    specs = yaml.load(text, Loader=LOADER)
-    return specs["argument_specs"]["main"].get("options") or {}
+    specs = yaml.load(text, Loader=LOADER)["argument_specs"]
+    return {name: spec.get("options") or {} for name, spec in specs.items()}
+
+
+def role_options(role):
+    """What the role's main entry point takes."""
+    return entry_points(role).get("main", {})
+
+
+def known_names(role):
+    """Every variable that one of its entry points reads."""
+    return {name for options in entry_points(role).values() for name in options}
 
 
 def public_roles():
-    return sorted(path.name for path in ROLES.iterdir() if path.is_dir() and not path.name.startswith("_"))
+    """The roles that people write variables for."""
+    names = (path.parents[1].name for path in ROLES.glob("*/meta/argument_specs.yml"))
+    return sorted(name for name in names if not name.startswith("_"))
 
 
 def plain(value):
@@ -137,10 +149,10 @@ class HostChecks:
     def misspelt(self):
         """Variables that nobody reads, one letter beside one that a role does."""
         for role in public_roles():
-            options = role_options(role)
+            known = known_names(role)
             for name in sorted(self.variables.names):
-                if name.startswith(f"{role}_") and name not in options:
-                    hint = nearest(name, [option for option in options if _alike(name, option)])
+                if name.startswith(f"{role}_") and name not in known:
+                    hint = nearest(name, [one for one in sorted(known) if _alike(name, one)])
                     if hint:
                         sentence = f"{name} is not a variable of the role {role}{hint}, so nothing reads it."
                         self.add("declaration", name, FAILED, sentence, "Correct its name, or remove it.")
