@@ -65,9 +65,7 @@ class LiveStreams:
             "events_url": f"{base}-events",
         }
         self._trickle.open(stream)
-        log.warning(
-            f"No price info found for model {model_id}, Orchestrator will not charge for video processing"
-        )
+        log.warning(f"No price info found for model {model_id}, Orchestrator will not charge for video processing")
         job = {
             **{key: self._for_runner(url) for key, url in urls.items()},
             "publish_url": self._for_runner(urls["subscribe_url"]),

@@ -39,9 +39,7 @@ def credentials(node):
 
 
 def start(node, request=None, **headers):
-    return post_json(
-        f"{node.service_uri}/live-video-to-video", request or REQUEST, **{**credentials(node), **headers}
-    )
+    return post_json(f"{node.service_uri}/live-video-to-video", request or REQUEST, **{**credentials(node), **headers})
 
 
 def started(node, **request):

@@ -9,7 +9,7 @@ import urllib.parse
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 
 from ansible_collections.livepeer.ai.plugins.module_utils._checks import FAILED, PASSED, UNKNOWN, make_check
-from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import RELEASES
+from ansible_collections.livepeer.ai.plugins.module_utils._go_livepeer import LIVE_PIPELINE, RELEASES
 
 BYOC = 37
 # Capability numbers of go-livepeer; the pipeline's name is also its route.
@@ -20,6 +20,10 @@ CAPABILITIES[BYOC] = "byoc"
 WEI_PER_ETH = Decimal(10) ** 18
 ONCHAIN_ONLY = (
     "Nothing off chain, where none is advertised; on a chain, read it from a gateway that collects capabilities."
+)
+ASK_FIRST = "Send one request for the model through this gateway, then look again."
+STREAM_FIRST = (
+    "This need be no fault: a gateway looks for a live pipeline only when a stream begins. Send one, then look again."
 )
 
 
@@ -187,9 +191,8 @@ def judge_offers(expected, offers, source):
         )
         return [make_check("capability", subject, FAILED, sentence, remedy=remedy)]
     offer = found[0]
-    checks = [
-        make_check("capability", subject, PASSED, "{} lists the model, capacity {}.".format(source, offer["capacity"]))
-    ]
+    sentence = f"{source} lists the model, {_room(offer)}."
+    checks = [make_check("capability", subject, PASSED, sentence)]
     if expected.get("warm") is not None:
         checks.append(_judge_warm(subject, expected["warm"], offer["warm"], source))
     if expected.get("price_per_unit") is not None:
@@ -197,6 +200,13 @@ def judge_offers(expected, offers, source):
     if expected.get("runner_version"):
         checks.append(_judge_version(subject, expected["runner_version"], offer["runner_version"], source))
     return checks
+
+
+def _room(offer):
+    """The capacity of a live pipeline is what is idle: none while it streams or loads, or is an external runner."""
+    if offer["pipeline"] == LIVE_PIPELINE and offer["capacity_in_use"] is not None:
+        return "{capacity} of its containers idle and {capacity_in_use} in use".format(**offer)
+    return "capacity {}".format(offer["capacity"])
 
 
 def unknown_offer(expected, reason):
@@ -219,7 +229,7 @@ def judge_sessions(expected, asked, sessions, reason):
                 subject,
                 UNKNOWN,
                 sentence,
-                remedy="Send one request for the model through this gateway, then look again.",
+                remedy=STREAM_FIRST if expected["pipeline"] == LIVE_PIPELINE else ASK_FIRST,
             )
         ]
     found = [

@@ -347,6 +347,34 @@ def test_offchain_before_the_first_request():
     judged(result, "capability", "unknown", "has not looked for the model yet")
 
 
+def test_a_live_pipeline_is_looked_for_by_streams_only():
+    declared = [{"service_uri": NORMAL, "pipeline": "live-video-to-video", "model_id": "my-pipeline", "warm": True}]
+    with offchain() as node:
+        result = run(cli_url=node.url, gather=ALL, expected=declared)
+    judged(result, "capability", "unknown", "has not looked for the model yet")
+    assert "looks for a live pipeline only when a stream begins" in checks(result)["capability"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"capacity": 1}, "1 of its containers idle and 0 in use"),
+        # Zeros are left out: it streams, or it still loads.
+        ({"capacityInUse": 1}, "0 of its containers idle and 1 in use"),
+        # An external runner is not counted.
+        ({}, "0 of its containers idle and 0 in use"),
+    ],
+)
+def test_a_live_pipeline_that_is_busy_is_offered_all_the_same(state, words):
+    models = {"35": {"models": {"my-pipeline": {"warm": True, **state}}}}
+    document = capabilities(capabilities={"constraints": {"PerCapability": models}})
+    declared = [{"service_uri": NORMAL, "pipeline": "live-video-to-video", "model_id": "my-pipeline", "warm": True}]
+    with gateway(getNetworkCapabilities=document) as node:
+        result = run(cli_url=node.url, gather=ALL, expected=declared)
+    judged(result, "capability", "passed", f"The gateway lists the model, {words}.")
+    judged(result, "capability_warm", "passed", "has the model warm, as declared")
+
+
 def test_offchain_with_somebody_else():
     with offchain(getAISessionPoolsInfo=pools(["https://other:8935"])) as node:
         result = run(cli_url=node.url, gather=ALL, expected=expected(), fail=False)

@@ -192,6 +192,31 @@ def test_runner_is_judged_by_body_and_code(systemd, tmp_path, answer, words):
     assert f"the runner of llm a/b {words}" in result["msg"]
 
 
+LIVE = {"pipeline": "live-video-to-video", "model_id": "my-pipeline"}
+
+
+def test_a_live_pipeline_is_waited_for_until_it_is_idle(systemd, tmp_path):
+    """The node opens its ports while a live runner still loads: first 500, then LOADING, then IDLE."""
+    systemd()
+    states = [reply(500, {"detail": {"msg": "Failed to retrieve pipeline status."}})]
+    states += [reply(body={"status": status}) for status in ("LOADING", "IDLE")]
+    with serve({**node(), "/health": states}) as server, engine(tmp_path, container(port_of(server), **LIVE)):
+        result = wait(
+            server, timeout=5, runners=[LIVE], creator_id=CREATOR, docker_socket=str(tmp_path / "docker.sock")
+        )
+        asked = [one["path"] for one in server.seen].count("/health")
+    assert [runner["status"] for runner in result["runners"]] == ["IDLE"]
+    assert asked == 3
+
+
+def test_a_live_pipeline_that_streams_is_ready(systemd, tmp_path):
+    systemd()
+    routes = {**node(), "/health": reply(body={"status": "OK"})}
+    with serve(routes) as server, engine(tmp_path, container(port_of(server), **LIVE)):
+        result = wait(server, runners=[LIVE], creator_id=CREATOR, docker_socket=str(tmp_path / "docker.sock"))
+    assert [runner["status"] for runner in result["runners"]] == ["OK"]
+
+
 def test_docker_is_gone(systemd):
     systemd()
     with serve(node()) as server:
