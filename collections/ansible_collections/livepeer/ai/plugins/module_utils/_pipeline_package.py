@@ -19,11 +19,12 @@ def examine(path, name=""):
     files = PackageFiles(path, findings)
     modules = Modules(files)
     project = Project(files, findings)
-    project.check(modules.paths)
+    dockerfile = Dockerfile(files, findings)
+    dockerfile.read()
+    project.check(modules.paths, dockerfile.extras)
     source = Source(modules, findings)
     if modules.paths or project.document:
         source.check(project.scripts, name)
-    dockerfile = Dockerfile(files, findings)
     dockerfile.check(project, source.kind)
     return _facts(project, source, dockerfile), findings.all()
 

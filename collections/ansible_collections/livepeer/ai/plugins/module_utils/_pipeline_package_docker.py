@@ -15,6 +15,7 @@ LIVE_COMMIT = re.compile(r"^live-base-sha-(?:[0-9a-f]{7}|[0-9a-f]{40})$")
 LIVE_PULL = re.compile(r"^live-base-pr-\d+$")
 MOVING = frozenset({"live-base", "live-base-latest", "live-base-main"})
 VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}|\$(\w+)")
+EXTRA = re.compile(r"--extra[= ]([A-Za-z0-9._-]+)")
 HEREDOC = re.compile(r"<<-?\s*[\"']?(\w+)[\"']?")
 
 
@@ -92,22 +93,27 @@ class Dockerfile:
     def __init__(self, files, findings):
         self.files = files
         self.findings = findings
+        self.text = files.text(NAME)
         self.stage = None
 
     @property
     def base_image(self):
         return self.stage.base if self.stage else ""
 
+    @property
+    def extras(self):
+        """The package's own extras that uv sync installs into the image."""
+        runs = [text for _line, text in self.stage.runs] if self.stage else []
+        return sorted({name for text in runs for name in EXTRA.findall(text)})
+
     def add(self, code, line, message):
         self.findings.add(code, NAME, line, message)
 
     def check(self, project, kind):
-        text = self.files.text(NAME)
-        if text is None:
+        if self.text is None:
             if not self.files.exists(NAME):
                 self.add("dockerfile_missing", 0, "is missing: there is nothing to build the image from.")
             return
-        self._read(text)
         if self.stage is None:
             self.add("base_missing", 0, "has no FROM.")
             return
@@ -116,9 +122,10 @@ class Dockerfile:
         self._check_environment()
         self._check_command(project)
 
-    def _read(self, text):
+    def read(self):
+        """Follow the instructions up to the stage that becomes the image."""
         stages, arguments = {}, {}
-        for line, word, rest in instructions(text):
+        for line, word, rest in instructions(self.text or ""):
             if word == "FROM":
                 words = [part for part in substitute(rest, arguments).split() if not part.startswith("--")]
                 base = words[0] if words else ""
@@ -205,8 +212,13 @@ class Dockerfile:
         started = next((word for word in words[2:] if not word.startswith("-")), "")
         if not {"--frozen", "--locked", "--no-sync"} & set(flags):
             self.add("command_unfrozen", line, "uv run without --frozen may install packages at every start.")
-        known = {*project.scripts, "python", "python3", "uvicorn"}
         valued = any(flag in ("-m", "--module", "--python", "-p", "--with", "--extra", "--group") for flag in flags)
-        if project.scripts and not valued and started not in known and not started.endswith(".py"):
+        # An interpreter or a file needs no script of the package.
+        if valued or started in ("python", "python3", "uvicorn", *project.scripts) or started.endswith(".py"):
+            return
+        if project.scripts:
             names = ", ".join(sorted(project.scripts))
             self.add("command_script", line, f"CMD starts {started!r}, but the package's scripts are: {names}.")
+        elif project.document:
+            message = f"CMD starts {started!r}, but [project.scripts] of pyproject.toml is empty."
+            self.add("script_missing", line, message)

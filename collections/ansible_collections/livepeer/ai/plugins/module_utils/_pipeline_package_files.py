@@ -30,6 +30,11 @@ class PackageFiles:
     def exists(self, path):
         return os.path.isfile(os.path.join(self.root, path))
 
+    def holds(self, path):
+        """Whether the path is there and inside the package."""
+        full = os.path.realpath(os.path.join(self.root, path))
+        return os.path.exists(full) and os.path.commonpath([self.root, full]) == self.root
+
     def text(self, path):
         """The file's text, or None if there is none; one that cannot be used is a finding."""
         full = os.path.realpath(os.path.join(self.root, path))

@@ -97,6 +97,7 @@ class Project:
         self.runner_revision = ""
         self.runner_url = ""
         self.runner_extras = []
+        self.extras = ()
 
     def add(self, code, message, needle=""):
         self.findings.add(code, self.FILE, self.line_of(needle), message)
@@ -130,7 +131,17 @@ class Project:
 
     @property
     def dependencies(self):
-        listed = self.table.get("dependencies")
+        return self._requirements(self.table.get("dependencies"))
+
+    @property
+    def installed(self):
+        """What the image gets: the dependencies, and those of the extras that the Dockerfile chooses."""
+        optional = _table(self.table, "optional-dependencies")
+        chosen = [found for extra in self.extras for found in self._requirements(optional.get(extra))]
+        return [*self.dependencies, *chosen]
+
+    @staticmethod
+    def _requirements(listed):
         texts = listed if isinstance(listed, list) else []
         return [requirement(text) for text in texts if isinstance(text, str) and REQUIREMENT.match(text)]
 
@@ -138,8 +149,9 @@ class Project:
         value = self.table.get(key)
         return value if isinstance(value, str) else ""
 
-    def check(self, modules):
-        """Everything that needs no source file but the names of the modules."""
+    def check(self, modules, extras=()):
+        """Everything that needs no source file but the names of the modules; extras are those in the image."""
+        self.extras = extras
         if self.text is None:
             if not self.files.exists(self.FILE):
                 self.add("pyproject_missing", "is missing: this folder holds no Python package.")
@@ -165,10 +177,6 @@ class Project:
         if packaged is False or (packaged is None and "build-system" not in self.document):
             self.add(
                 "not_packaged", "uv would not install the package itself, so its script would not exist.", "tool.uv"
-            )
-        if not self.scripts:
-            self.add(
-                "script_missing", "[project.scripts] is empty: the image would have nothing to start.", "[project]"
             )
 
     def _check_names(self, modules):
@@ -198,9 +206,9 @@ class Project:
                 self.add("python_bounds", f"{sentence} ({RUNNER_PYTHON}).", "requires-python")
 
     def _check_runner(self):
-        runner = [found for found in self.dependencies if found[0] == "ai-runner"]
+        runner = [found for found in self.installed if found[0] == "ai-runner"]
         if not runner:
-            old = any(found[0] == "ai-worker" for found in self.dependencies)
+            old = any(found[0] == "ai-worker" for found in self.installed)
             detail = "name ai-worker, which is now called ai-runner" if old else "do not name ai-runner"
             self.add("runner_missing", f"[project] dependencies {detail}.", "dependencies")
             return
@@ -222,9 +230,7 @@ class Project:
             return
         git = source.get("git")
         if not isinstance(git, str):
-            self.add(
-                "runner_source", "ai-runner does not come from git, so no other machine can build it.", "ai-runner ="
-            )
+            self._check_folder(source)
             return
         self.runner_url = git
         repository = git.rstrip("/").rpartition("/")[2]
@@ -242,6 +248,14 @@ class Project:
         elif re.fullmatch(r"v\d+\.\d+\.\d+", self.runner_revision) and self.runner_revision != f"v{RUNNER_VERSION}":
             sentence = f"ai-runner {self.runner_revision} is not the release that this check knows (v{RUNNER_VERSION})."
             self.add("runner_version", sentence, "ai-runner =")
+
+    def _check_folder(self, source):
+        """A copy of ai-runner inside the package can be built; any other place is not in the build context."""
+        folder = source.get("path")
+        if isinstance(folder, str) and self.files.holds(folder):
+            return
+        told = f"the path {folder}, which is no folder of this package" if folder else "no git repository"
+        self.add("runner_source", f"ai-runner comes from {told}, so the image cannot be built with it.", "ai-runner =")
 
     def _uv_source(self):
         sources = _table(self.document, "tool", "uv", "sources")

@@ -492,6 +492,11 @@ WRONG = {
         "runner_source",
         "ai-runner has no git source, and it is not on PyPI.",
     ),
+    "ai-runner from another folder": (
+        [(TOML, 'git = "https://github.com/livepeer/ai-runner.git", rev = "v0.14.1"', 'path = "../ai-runner"')],
+        "runner_source",
+        "ai-runner comes from the path ../ai-runner, which is no folder of this package",
+    ),
     "a branch": (
         [(TOML, 'rev = "v0.14.1"', 'branch = "main"')],
         "runner_unpinned",
@@ -620,7 +625,7 @@ WRONG = {
     "no script": (
         [(TOML, '[project.scripts]\nmy-pipeline = "my_pipeline.main:main"\n', "")],
         "script_missing",
-        "[project.scripts] is empty",
+        "Dockerfile:21: CMD starts 'my-pipeline', but [project.scripts] of pyproject.toml is empty.",
     ),
     "ai-worker as the dependency": (
         [
@@ -804,6 +809,33 @@ def test_no_false_alarm(package, changes):
     break_it(package, changes)
     told = package.look()
     assert told["sentences"] == []
+
+
+def test_program_without_a_script(package):
+    """As upstream's own live pipelines start: a file beside pyproject.toml."""
+    package.change(TOML, '[project.scripts]\nmy-pipeline = "my_pipeline.main:main"\n', "")
+    package.change("Dockerfile", '"my-pipeline"', '"python", "src/my_pipeline/main.py"')
+    assert package.look()["sentences"] == []
+
+
+@pytest.mark.parametrize(
+    ("extra", "code"),
+    [("--extra gpu", None), ("--extra=gpu", None), ("", "runner_extra"), ("--extra cpu", "runner_extra_cpu")],
+)
+def test_extra_that_the_image_chooses(package, extra, code):
+    """One package with an extra for the image and another for the tests."""
+    package.change(TOML, "ai-runner[realtime]", "ai-runner")
+    package.change("uv.lock", 'extras = ["realtime"], ', "")
+    optional = '[project.optional-dependencies]\ngpu = ["ai-runner[realtime]"]\ncpu = ["ai-runner[realtime-dev]"]\n'
+    package.change(TOML, "[project.scripts]", optional + "\n[project.scripts]")
+    package.change("Dockerfile", "uv sync --locked", f"uv sync --locked {extra}")
+    assert codes(package.look()) == ([code] if code else [])
+
+
+def test_copy_of_the_runner_inside_the_package(package):
+    package.change(TOML, 'git = "https://github.com/livepeer/ai-runner.git", rev = "v0.14.1"', 'path = "vendor/runner"')
+    package.write("vendor/runner/pyproject.toml", "")
+    assert package.look()["sentences"] == []
 
 
 def test_derived_name_is_compared(package):
