@@ -13,7 +13,7 @@ from . import aptconf, containers, engine, identity, images, machine, paths, reg
 from .command import attempt, tail
 from .errors import LabError
 from .progress import say
-from .topology import PYTHON_IMAGE, SERVICE_BASE_IMAGE, Host, Lab, Place, Service
+from .topology import LIVE_OS_IMAGE, PYTHON_IMAGE, SERVICE_BASE_IMAGE, Host, Lab, Place, Service
 
 # Building images is work for the processor and for dpkg's disk writes by turns.
 BUILD_WORKERS = max(3, os.cpu_count() or 1)
@@ -47,18 +47,22 @@ def together(jobs: Sequence[Callable[[], object]], workers: int) -> None:
 def build(lab: Lab, apt: aptconf.AptSetup) -> None:
     """The lab's images and what its services hand out, as far as they are not current."""
     places = (*lab.services, *lab.hosts)
-    tags = {PYTHON_IMAGE, SERVICE_BASE_IMAGE, *(place.image for place in places)}
+    tags = {PYTHON_IMAGE, SERVICE_BASE_IMAGE, LIVE_OS_IMAGE, *(place.image for place in places)}
     recipes = {tag: images.load_recipes()[tag] for tag in tags}
-    base = recipes[PYTHON_IMAGE]
+    base, live_os = recipes[PYTHON_IMAGE], recipes[LIVE_OS_IMAGE]
 
     def base_and_runner() -> None:
         images.ensure(base, apt)
         images.ensure_runner(base)
 
-    jobs: list[Callable[[], object]] = [base_and_runner]
+    def live_base() -> None:
+        images.ensure(live_os, apt)
+        images.ensure_live_base(live_os)
+
+    jobs: list[Callable[[], object]] = [base_and_runner, live_base]
     # The largest first: what starts last decides when it is over.
     for recipe in sorted(recipes.values(), key=lambda recipe: -len(recipe.packages)):
-        if recipe is not base:
+        if recipe not in (base, live_os):
             jobs.append(lambda recipe=recipe: images.ensure(recipe, apt))
     mounted = {here for service in lab.services for here, _there in service.mounts}
     products = [product for product in sources.PRODUCTS if product.result in mounted]
@@ -124,6 +128,7 @@ def _ensure_containers(lab: Lab, here: machine.Machine, apt: aptconf.AptSetup) -
                 # While the hosts boot.
                 registry.ensure_runner(lab)
                 registry.ensure_base(lab)
+                registry.ensure_live_base(lab)
 
     together([lambda place=place: bring(place) for place in places], len(places))
 

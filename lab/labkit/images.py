@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import io
 import shlex
+import shutil
 import subprocess
 import tarfile
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,9 @@ OVERLAY_MODES = {"etc/sudoers.d": 0o440}
 
 RUNNER_SOURCE = paths.LAB / "runner"
 RUNNER_REPOSITORY = "livepeer/ai-runner"
+# What own live pipelines are built on.
+LIVE_BASE_SOURCE = paths.AI_RUNNER / "live-base"
+LIVE_BASE_TAG = "live-base-v0.14.1"
 # One stand-in under each tag go-livepeer may ask for.
 RUNNER_TAGS = ("latest", "segment-anything-2", "text-to-speech", "audio-to-text", "llm")
 
@@ -183,3 +188,45 @@ def ensure_runner(base: Recipe) -> None:
         answer = attempt(engine.docker_argv(*argv))
         if answer.returncode != 0:
             raise LabError(f"docker build of lab/runner failed:\n{tail(answer.stderr)}")
+
+
+def uv() -> Path:
+    """The program of the version that live-base has, out of its wheel from this machine's package index."""
+    wanted = LIVE_BASE_SOURCE / "requirements.txt"
+    cached = paths.CACHE / f"uv-{digest.of_paths(wanted)}"
+    if cached.exists():
+        return cached
+    paths.CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="livepeer-lab-") as name:
+        argv = ["-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
+        run([str(paths.PYTHON), *argv, "--dest", name, "--requirement", str(wanted)])
+        (wheel,) = Path(name).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            (member,) = (entry for entry in archive.namelist() if entry.endswith(".data/scripts/uv"))
+            content = archive.read(member)
+    partial = cached.with_name(f".partial-{cached.name}")
+    partial.write_bytes(content)
+    partial.chmod(0o755)
+    return partial.rename(cached)
+
+
+def live_base_digest(base: Recipe) -> str:
+    return digest.of_value([base.digest(), digest.of_paths(LIVE_BASE_SOURCE)])
+
+
+def ensure_live_base(base: Recipe) -> None:
+    """Build the stand-in for the image that own live pipelines begin with."""
+    wanted, tag = live_base_digest(base), f"{RUNNER_REPOSITORY}:{LIVE_BASE_TAG}"
+    if current(tag, wanted):
+        return
+    with (
+        step("image live-base", "building the base of own live pipelines", "ready"),
+        tempfile.TemporaryDirectory() as name,
+    ):
+        context = Path(name)
+        shutil.copyfile(LIVE_BASE_SOURCE / "Dockerfile", context / "Dockerfile")
+        shutil.copy(uv(), context / "uv")
+        argv = ["build", "--quiet", "--label", f"{engine.RECIPE_LABEL}={wanted}", "--tag", tag, str(context)]
+        answer = attempt(engine.docker_argv(*argv))
+        if answer.returncode != 0:
+            raise LabError(f"docker build of lab/ai_runner/live-base failed:\n{tail(answer.stderr)}")

@@ -16,6 +16,8 @@ PACKAGES = BUILD / "packages"
 EMBEDDINGS = LAB / "embeddings"
 WRAPPER = ROOT / "collections/ansible_collections/livepeer/ai/roles/_service/files/wrapper"
 WHEELS = BUILD / "pypi"
+AI_RUNNER = LAB / "ai_runner"
+GIT_DATA = BUILD / "git"
 # The environment of requirements.txt, whichever Python runs lab.py.
 PYTHON = ROOT / ".venv/bin/python"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from . import engine
 from .command import attempt
 from .errors import LabError
-from .images import RUNNER_REPOSITORY, RUNNER_TAGS
+from .images import LIVE_BASE_TAG, RUNNER_REPOSITORY, RUNNER_TAGS
 from .progress import step
 from .topology import SERVICE_BASE_IMAGE, SERVICES, Lab
 
@@ -39,6 +39,11 @@ def forget(lab: Lab) -> None:
 def ensure_runner(lab: Lab) -> None:
     """The runner's image under every tag that go-livepeer may ask for."""
     _ensure(lab, "runner", RUNNER_REPOSITORY, RUNNER_TAGS)
+
+
+def ensure_live_base(lab: Lab) -> None:
+    """The image that own live pipelines are built on."""
+    _ensure(lab, "live-base", RUNNER_REPOSITORY, (LIVE_BASE_TAG,))
 
 
 def ensure_base(lab: Lab) -> None:

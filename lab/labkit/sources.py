@@ -65,9 +65,21 @@ WHEELS = Product(
         paths.LAB / "wheels" / "build.py",
         paths.EMBEDDINGS / "requirements.txt",
         paths.WRAPPER / "requirements.txt",
+        paths.AI_RUNNER / "requirements.txt",
+        paths.AI_RUNNER / "standin_wheels.py",
+        paths.AI_RUNNER / "standins",
     ),
     paths.WHEELS,
     "simple/index.html",
+)
+AI_RUNNER = Product(
+    "ai-runner repository",
+    "committing ai-runner's stand-in",
+    paths.AI_RUNNER / "build.py",
+    (str(paths.GIT_DATA),),
+    (paths.AI_RUNNER / "build.py", paths.AI_RUNNER / "runner"),
+    paths.GIT_DATA,
+    "ai-runner.git/info/refs",
 )
 
 
@@ -97,7 +109,7 @@ ENGINE = _repository(
     # Its files are those of the host images.
     paths.IMAGES / "recipes.toml",
 )
-PRODUCTS = (MODELS, NODE, WHEELS, DRIVER, TOOLKIT, ENGINE)
+PRODUCTS = (MODELS, NODE, WHEELS, AI_RUNNER, DRIVER, TOOLKIT, ENGINE)
 
 
 def ensure(product: Product) -> None:

@@ -22,6 +22,8 @@ SERVICES_IMAGE = "livepeer-lab/services:trixie"
 PYTHON_IMAGE = "livepeer-lab/python:trixie"
 # What hosts build services from.
 SERVICE_BASE_IMAGE = "livepeer-lab/python-pip:trixie"
+# What the base of own live pipelines is made from.
+LIVE_OS_IMAGE = "livepeer-lab/python-git:bookworm"
 NODE_VERSION = "0.9.1"
 
 
@@ -106,6 +108,7 @@ SERVICES = (
         mounts=(
             (paths.NODE_DATA, f"/srv/releases/go-livepeer/releases/download/v{NODE_VERSION}"),
             (paths.WHEELS, "/srv/releases/pypi"),
+            (paths.GIT_DATA, "/srv/releases/git"),
         ),
     ),
     Service(
