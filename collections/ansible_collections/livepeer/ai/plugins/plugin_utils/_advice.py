@@ -14,6 +14,7 @@ from ansible_collections.livepeer.ai.plugins.module_utils._hf_rules import (
     PIPELINE_CLASS,
     PIPELINES,
     SAM2_CHECKPOINTS,
+    SDXL_BASE,
     SDXL_LIGHTNING,
     RuleError,
     explain_other_weights,
@@ -333,7 +334,7 @@ def described(model):
 
 def live_application(model_id, known):
     """The live pipelines that go-livepeer has an image for are names of images, not of repositories."""
-    reason = f"go-livepeer {known.version} has an image for the live pipeline {model_id}: {known.live_images[model_id]}"
+    reason = f"the live pipeline {model_id} has an image in go-livepeer {known.version}: {known.live_images[model_id]}"
     nothing = "its own image prepares its models (PREPARE_MODELS=1); nobody states how large they are"
     return {
         "model_id": model_id,
@@ -466,9 +467,15 @@ def selection(want, found, own, verdict):
         **result,
         "files": len(paths),
         "bytes": sum(found["files"][path] for path in paths),
+        "held": sum(found["files"][path] for path in paths if not replaced(want, path, verdict)),
         "fp16": any(FP16_MARK in path for path in paths),
         "note": note,
     }
+
+
+def replaced(want, path, verdict):
+    """Lightning takes the place of the base model's denoiser, which is fetched and never loaded."""
+    return verdict.group == "lightning" and want.model_id == SDXL_BASE and path.startswith("unet/")
 
 
 def plain(model_id, model):
@@ -526,7 +533,8 @@ def part(what, size, source, at_most=None):
 def part_of(model_id, model, verdict, one):
     """The weights of one repository on the card."""
     if one["model_id"] != repository(model_id):
-        return part(one["model_id"], one["bytes"], "selected files of the companion")
+        without = "" if one["held"] == one["bytes"] else ", without the denoiser that is replaced"
+        return part(one["model_id"], one["held"], f"selected files of the companion{without}")
     counts, as_bytes = model["safetensors"], held_as(model_id, verdict, one)
     if counts and as_bytes:
         numbers = sum(counts.values())

@@ -215,6 +215,8 @@ def test_names_that_are_no_repository():
     ]
     assert advice["download"]["repositories"][0]["files"] == 1
     assert "ByteDance/SDXL-Lightning-4step" in snippet(advice)
+    # Of the two denoisers that are fetched one is loaded.
+    assert 5.1 * GB < advice["download"]["bytes"] + 3 * 1024**3 - advice["vram"]["bytes"] < 5.2 * GB
 
 
 def test_live_applications_need_no_metadata():
