@@ -14,16 +14,17 @@ import contextlib
 import hashlib
 import hmac
 import json
+import os
 import secrets
 import threading
 import time
 import urllib.parse
 from fractions import Fraction
 
-from . import apps, byoc, capabilities, eth, jobs, live, log, media, runner, tables, tls, web
+from . import apps, byoc, capabilities, eth, jobs, live, log, media, remote, runner, tables, tls, web
 from .metrics import Metrics
 from .node import split_host_port
-from .worker import InsufficientCapacity, WorkerError
+from .worker import InsufficientCapacity, Lease, WorkerError
 
 INFO_PATH = "/_lab/orchestrator-info"
 SEGMENT_HEADER = "Livepeer-Segment"
@@ -92,6 +93,8 @@ class Orchestrator:
         self._tokens = Tokens()
         self.byoc = byoc.Byoc(node)
         self._apps = apps.Apps(node)
+        # A node with a worker of its own takes no others (source).
+        self._remote = None if node.worker else remote.RemoteWorkers(node.orch_secret)
         self._live = live.LiveStreams(node, self._tokens, SEGMENT_HEADER)
         host, port, encrypted = listening_address(node.http_addr)
         certificate = None
@@ -114,6 +117,9 @@ class Orchestrator:
             return web.text("")
         if request.path == INFO_PATH:
             return self._info_reply(request.query)
+        answer = self._remote and self._remote.handle(request)
+        if answer:
+            return answer
         answer = self.byoc.handle(request) or self._apps.handle(request) or self._live.handle(request)
         if answer:
             return answer
@@ -128,6 +134,10 @@ class Orchestrator:
     # --- GetOrchestrator -----------------------------------------------------------------------------------------
     def _info_reply(self, query):
         """A live model that has no container and no place for one is refused here already (source)."""
+        if self._remote and any(pipeline == tables.LIVE_PIPELINE for pipeline, _model in self._pool()):
+            # Live models are counted at the own worker, which is nil; gRPC recovers no panic.
+            log.error("panic: runtime error: invalid memory address or nil pointer dereference")
+            os._exit(2)
         live_capability = str(tables.PIPELINES[tables.LIVE_PIPELINE].capability)
         if query.get("capability") == [live_capability] and not self._live.has_capacity(query["model_id"][0]):
             return web.error("Invalid orchestrator request: OrchestratorCapped", 500)
@@ -146,7 +156,7 @@ class Orchestrator:
             "local_address": account.address if account else eth.ZERO_ADDRESS,
             "orch_uri": node.service_uri,
             "service_uri": node.service_uri,
-            "capabilities": capabilities.describe(node.version, node.worker.pool_status() if node.worker else {}),
+            "capabilities": capabilities.describe(node.version, self._pool()),
             "price_info": capabilities.price_info(self._price(wanted, sender)) if account else None,
             "capabilities_prices": prices or None,
             "hardware": None if wanted else self._hardware(),
@@ -155,6 +165,9 @@ class Orchestrator:
             "auth_token": token,
             "auth_token_expiration": expiration,
         }
+
+    def _pool(self):
+        return (self._node.worker or self._remote).pool_status()
 
     def _all_prices(self, sender):
         return capabilities.capability_prices(self._node.prices, sender) + self.byoc.registry.network_prices()
@@ -168,7 +181,7 @@ class Orchestrator:
         return price or base
 
     def _hardware(self):
-        known = self._node.worker.hardware() if self._node.worker else []
+        known = (self._node.worker or self._remote).hardware()
         return [capabilities.without_zeros(item) for item in known] or None
 
     # --- jobs ----------------------------------------------------------------------------------------------------
@@ -192,6 +205,8 @@ class Orchestrator:
         return self._run(job)
 
     def _run(self, job):
+        if self._remote:
+            return self._run_remotely(job)
         with contextlib.ExitStack() as held:
             try:
                 lease = held.enter_context(self._borrowed(job))
@@ -207,9 +222,24 @@ class Orchestrator:
         self.metrics.add("ai_models_requested", pipeline=job.pipeline, model_name=job.model)
         return web.as_json(result)
 
+    def _run_remotely(self, job):
+        model = (job.pipeline, job.model)
+        if not self._remote.has_capacity(model):
+            log.error(f"Insufficient capacity for pipeline={job.pipeline} modelID={job.model}")
+            return _refused("insufficient capacity", 503)
+        try:
+            answer = self._remote.process(job)
+            if job.values.get("stream") and job.pipeline == "llm":
+                return self._streamed(iter(answer), contextlib.ExitStack())
+            result = self._result(job, Lease(job.model), answer)
+        except (runner.RunnerError, media.MediaError) as error:
+            return _refused(str(error), 500)
+        finally:
+            self._remote.release(model)
+        self.metrics.add("ai_models_requested", pipeline=job.pipeline, model_name=job.model)
+        return web.as_json(result)
+
     def _borrowed(self, job):
-        if not self._node.worker:
-            raise InsufficientCapacity("no workers can process job requested")
         return self._node.worker.borrow(job.pipeline, job.model)
 
     def _streamed(self, chunks, held):

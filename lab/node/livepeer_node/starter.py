@@ -33,6 +33,7 @@ from . import (
     log,
     orchestrator,
     pricing,
+    remote,
     tables,
 )
 from .addresses import UrlError
@@ -460,7 +461,7 @@ class Starter:
         elif node.kind == ORCHESTRATOR:
             self._start_orchestrator(node)
         else:
-            self._check_remote_worker(node)
+            self._start_remote_worker(node)
         mode = {ORCHESTRATOR: "Orchestrator", GATEWAY: "Gateway", AI_WORKER: "AI Worker"}[node.kind]
         log.info(f"***Livepeer Running in {mode} Mode***")
         if node.kind == GATEWAY:
@@ -516,14 +517,12 @@ class Starter:
         self._stopping.set()
 
     @staticmethod
-    def _check_remote_worker(node: Node) -> None:
+    def _start_remote_worker(node: Node) -> None:
         if not node.orch_secret:
             log.fatal("Missing -orchSecret")
         if not node.orch_addrs:
             log.fatal("Missing -orchAddr")
-        host = urllib.parse.urlsplit(node.orch_addrs[0]).netloc
-        log.info(f"Registering AI worker to {host}")
-        log.warning("this stand-in does not speak the AI worker's gRPC: the orchestrator will not learn of this worker")
+        remote.Client(node).start()
 
     def _stop_worker(self) -> None:
         worker = self._node.worker if self._node else None

@@ -18,6 +18,7 @@ import pytest
 from livepeer_node.aimodels import Entry
 from livepeer_node.settings import Settings
 from livepeer_node.starter import Starter
+from node_helpers.fake_docker import FakeRunner
 from node_helpers.process import eventually, free_port, listens
 
 LATEST = "livepeer/ai-runner:latest"
@@ -477,3 +478,86 @@ def test_a_remote_worker_opens_only_its_cli_port(start_node, addresses, docker):
     )
     node.says("Livepeer Running in AI Worker Mode")
     assert listens(addresses["cli"]) and not listens(addresses["service"])
+    node.says("Unregistering AI worker: ")
+    assert node.log.count("Registering AI worker to 127.0.0.1:1") and node.running
+
+
+def orchestrator_info(port):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
+    connection.request("GET", "/_lab/orchestrator-info")
+    return json.loads(connection.getresponse().read())
+
+
+def offered(port):
+    constraints = orchestrator_info(port)["capabilities"].get("constraints", {})
+    return constraints.get("PerCapability", {}).get("30", {}).get("models", {})
+
+
+@pytest.fixture
+def lone_orchestrator(start_node, addresses, tmp_path):
+    """An orchestrator without a worker of its own, and the flags of a worker that wants to join it."""
+    data = tmp_path / "orchestrator"
+    node = start_node("-orchestrator", "-orchSecret", "x", "-dataDir", data, *addresses["flags"])
+    node.says("Livepeer Running in Orchestrator Mode")
+    join = ("-aiWorker", "-orchAddr", f"127.0.0.1:{addresses['service']}", "-serviceAddr", "worker-1")
+    return node, (*join, "-dataDir", tmp_path / "worker", "-cliAddr", f"127.0.0.1:{free_port()}")
+
+
+def test_a_remote_worker_is_offered_by_its_orchestrator_while_it_is_there(
+    quick_runner, start_node, lone_orchestrator, addresses, docker, models
+):
+    _orchestrator, join = lone_orchestrator
+    worker = start_node(*join, "-orchSecret", "x", "-aiModels", models(UPSCALE))
+    eventually(lambda: offered(addresses["service"]) == {"org/model": {"warm": True, "capacity": 1}})
+    assert docker.created[0][1]["Labels"]["creator_id"] == "worker-1"
+    worker.terminate()
+    eventually(lambda: offered(addresses["service"]) == {})
+
+
+def test_a_remote_worker_with_the_wrong_secret_stays_and_does_nothing(start_node, lone_orchestrator, addresses, docker):
+    docker.images.add(LATEST)
+    _orchestrator, join = lone_orchestrator
+    worker = start_node(*join, "-orchSecret", "y", "-aiModels", "upscale:a/b:false")
+    worker.says("Terminating AI Worker because of invalid secret")
+    assert worker.running and offered(addresses["service"]) == {}
+
+
+def test_a_live_model_of_a_remote_worker_ends_the_orchestrator_that_is_asked(
+    start_node, lone_orchestrator, addresses, docker
+):
+    docker.images.add("livepeer/ai-runner:live-app-noop")
+    orchestrator, join = lone_orchestrator
+    worker = start_node(*join, "-orchSecret", "x", "-aiModels", "live-video-to-video:noop:false")
+    worker.says("Livepeer Running in AI Worker Mode")
+
+    def asked_until_it_ends():
+        try:
+            orchestrator_info(addresses["service"])
+        except (OSError, http.client.HTTPException):
+            return not orchestrator.running
+        return False
+
+    eventually(asked_until_it_ends)
+    assert orchestrator.wait() == 2
+
+
+# --- live pipelines --------------------------------------------------------------------------------------------
+def test_a_live_pipeline_without_an_image_ends_with_0(start_node, addresses, models):
+    live = [{"pipeline": "live-video-to-video", "model_id": "my-pipeline", "warm": True}]
+    node = start_node("-orchestrator", "-aiWorker", *addresses["flags"], "-aiModels", models(live))
+    ends(node, 0, "container: no container image found for live pipeline my-pipeline")
+
+
+def test_an_external_live_pipeline_needs_no_image(start_node, addresses, models):
+    runner = FakeRunner(pipeline="live-video-to-video", model_id="my-pipeline")
+    live = [{"pipeline": "live-video-to-video", "model_id": "my-pipeline", "url": f"http://127.0.0.1:{runner.port}"}]
+    try:
+        node = start_node("-orchestrator", "-aiWorker", *addresses["flags"], "-aiModels", models(live))
+        node.says("Livepeer Running in Orchestrator Mode")
+        constraints = orchestrator_info(addresses["service"])["capabilities"]["constraints"]["PerCapability"]
+    finally:
+        runner.close()
+    assert constraints == {"35": {"models": {"my-pipeline": {"runnerVersion": "0.14.1"}}}}
+    assert "Error ensuring AI worker image available for live-video-to-video" in node.log
