@@ -47,7 +47,7 @@ missing_packages() {
     if ! have dockerd && ! docker_answers; then echo docker.io; fi
     # Since Debian 13 the client is a package of its own.
     if ! have docker && apt-cache show docker-cli >/dev/null 2>&1; then echo docker-cli; fi
-    for program in mmdebstrap zstd openssl; do
+    for program in mmdebstrap zstd openssl git; do
         if ! have "$program"; then echo "$program"; fi
     done
     if ! have ssh || ! have ssh-keygen; then echo openssh-client; fi
