@@ -9,6 +9,7 @@ So a pipeline that blocks its loop does not keep the status from being asked, in
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import queue
@@ -59,8 +60,10 @@ class Worker:
     def reset(self, request_id: str) -> None:
         """Another stream: nothing of the last one may come out any more."""
         for waiting in (self.inputs, self.outputs, self.updates):
-            while not waiting.empty():
-                waiting.get_nowait()
+            # The pipeline's thread may be quicker than this one.
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    waiting.get_nowait()
         self.request_id = request_id
 
     def _report(self, what: str, error: Exception) -> None:
