@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
 # What a package imports, in place of an installed ai-runner.
 RUNNER = [ROOT / "lab/ai_runner/runner/src", ROOT / "lab/ai_runner/standins"]
-BATCH_ROUTES = ("text-to-image", "image-to-image", "upscale", "image-to-text")
+# image-to-image is upscale without its one line more.
+BATCH_ROUTES = ("text-to-image", "upscale", "image-to-text")
 
 
 def new_pipeline(dest: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -23,7 +23,6 @@ _IMPORTED = frozenset(
         "diffusers",
         "fastapi",
         "numpy",
-        "PIL",
         "prometheus_client",
         "psutil",
         "pydantic",
