@@ -15,7 +15,7 @@ import textwrap
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +110,15 @@ def packages(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-ins as importable packages, as long as the test lasts."""
     for path in PATHS:
         monkeypatch.syspath_prepend(str(path))
-    before = set(sys.modules)
+    # lab/runner has a package of the same name, which other tests may have imported.
+    for name in _ours(sys.modules):
+        monkeypatch.delitem(sys.modules, name)
     yield
-    for name in set(sys.modules) - before:
-        if name.split(".")[0] in {"runner", "torch", "diffusers", "transformers", "frames"}:
-            del sys.modules[name]
+    for name in _ours(sys.modules):
+        del sys.modules[name]
+
+
+def _ours(modules: Iterable[str]) -> list[str]:
+    return [
+        name for name in modules if name.split(".")[0] in {"runner", "torch", "diffusers", "transformers", "frames"}
+    ]
