@@ -47,7 +47,8 @@ def name_of(path: Path) -> str:
 @pytest.mark.parametrize("role", COLLECTION_ROLES + SITE_ROLES, ids=name_of)
 def test_argument_specs_equal_defaults(role: Path) -> None:
     """An option that is documented but has no default, or the other way round, is a lie to one reader."""
-    options = load(role / "meta/argument_specs.yml")["argument_specs"]["main"].get("options", {})
+    entry_points = load(role / "meta/argument_specs.yml")["argument_specs"].values()
+    options = {name: spec for entry in entry_points for name, spec in (entry.get("options") or {}).items()}
     defaults_file = role / "defaults/main.yml"
     defaults = (load(defaults_file) or {}) if defaults_file.exists() else {}
     documented = {name: spec["default"] for name, spec in options.items() if "default" in spec}

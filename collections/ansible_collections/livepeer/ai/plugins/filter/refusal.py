@@ -15,6 +15,8 @@ from ansible_collections.livepeer.ai.plugins.filter.node_address import node_add
 from ansible_collections.livepeer.ai.plugins.filter.node_config import node_config
 from ansible_collections.livepeer.ai.plugins.filter.node_environment import node_environment
 from ansible_collections.livepeer.ai.plugins.filter.node_release import node_release
+from ansible_collections.livepeer.ai.plugins.filter.pipeline_declarations import pipeline_declarations
+from ansible_collections.livepeer.ai.plugins.filter.pipeline_images import pipeline_images
 from ansible_collections.livepeer.ai.plugins.filter.runner_images import runner_images
 from ansible_collections.livepeer.ai.plugins.filter.runner_ports import runner_ports
 from ansible_collections.livepeer.ai.plugins.filter.service_context import service_context
@@ -31,6 +33,8 @@ FILTERS = {
         node_config,
         node_environment,
         node_release,
+        pipeline_declarations,
+        pipeline_images,
         runner_images,
         runner_ports,
         service_context,

@@ -105,7 +105,7 @@ class Tree:
     def path(self, dest):
         parts = dest.split("/")
         if dest.startswith("/") or not all(parts) or {".", ".."} & set(parts):
-            raise Problem("files, dest: %s does not lie below the directory; write a relative path." % dest)
+            raise Problem(f"files, dest: {dest} does not lie below the directory; write a relative path.")
         return os.path.join(self.root, dest)
 
     def differing(self):
@@ -119,7 +119,7 @@ class Tree:
         except (FileNotFoundError, NotADirectoryError):
             return False
         if stat.S_ISDIR(found.st_mode):
-            raise Problem("%s is a directory where a file belongs; move it away." % path)
+            raise Problem(f"{path} is a directory where a file belongs; move it away.")
         if not stat.S_ISREG(found.st_mode) or stat.S_IMODE(found.st_mode) != int(file["mode"], 8):
             return False
         return found.st_uid == os.geteuid() and digest_of(path) == file["digest"]
@@ -145,12 +145,12 @@ class Tree:
                 os.chmod(path, 0o755)
 
     def put(self, content, path, file):
-        handle, beside = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".%s." % os.path.basename(path)[:100])
+        handle, beside = tempfile.mkstemp(dir=os.path.dirname(path), prefix=f".{os.path.basename(path)[:100]}.")
         try:
             with os.fdopen(handle, "wb") as target:
                 shutil.copyfileobj(content, target, PIECE)
             if digest_of(beside) != file["digest"]:
-                raise Problem("%s did not arrive as it was sent; run the task again." % path)
+                raise Problem(f"{path} did not arrive as it was sent; run the task again.")
             os.chmod(beside, int(file["mode"], 8))
             os.replace(beside, path)
         except BaseException:

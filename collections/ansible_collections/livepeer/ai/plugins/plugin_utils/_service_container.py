@@ -52,7 +52,7 @@ def service_container(entry, image, image_id="", image_user="", commits=None, mo
     if entry["hardened"]:
         options.update(read_only=True, tmpfs=["/tmp"], cap_drop=["ALL"], security_opts=["no-new-privileges"])
     if entry["gpus"]:
-        options["device_requests"] = [_gpus(entry["gpus"], entry["gpu_mode"])]
+        options["device_requests"] = [gpu_request(entry["gpus"], entry["gpu_mode"])]
     if entry["network"]:
         # The first one carries the published port, which an internal network would not.
         options["networks"] = [{"name": "bridge"}, {"name": entry["network"]}]
@@ -63,7 +63,7 @@ def service_container(entry, image, image_id="", image_user="", commits=None, mo
         "digest": digest,
         "token_owner": _token_owner(entry, image_user),
         "commits": {model["model_id"]: commits.get(model["model_id"], "") for model in entry["models"]},
-        "secret": _holds_secrets(entry["env"]),
+        "secret": holds_secrets(entry["env"]),
     }
 
 
@@ -88,7 +88,7 @@ def _mounts(entry, models_dir, token_path):
     return mounts
 
 
-def _gpus(gpus, mode):
+def gpu_request(gpus, mode):
     if mode == "cdi":
         return {"driver": "cdi", "device_ids": [f"nvidia.com/gpu={gpu}" for gpu in gpus]}
     return {"driver": "nvidia", "device_ids": [str(gpu) for gpu in gpus], "capabilities": [["gpu"]]}
@@ -100,7 +100,7 @@ def _token_owner(entry, image_user):
     return user if user.isdigit() else "0"
 
 
-def _holds_secrets(env):
+def holds_secrets(env):
     return any(word in name.lower() for name in env for word in SECRET_WORDS)
 
 

@@ -35,6 +35,10 @@ SERVICE = "service"
 OF_THE_TEMPLATE = (SERVICE, "tests")
 
 
+class ContextError(ValueError):
+    """Why a directory cannot be sent, as the end of a sentence."""
+
+
 def service_context(entry, variable, wrapper, base):
     """Tag, directories and files of the context that an entry of source template or build is built from."""
     path = os.path.normpath(os.path.join(base, entry["path"]))
@@ -47,16 +51,20 @@ def service_context(entry, variable, wrapper, base):
         )
     parts = [(wrapper, "", OF_THE_TEMPLATE), (path, SERVICE, ())] if template else [(path, "", ())]
     try:
+        return context_of(parts, entry["build_args"])
+    except ContextError as error:
+        raise ServicesError(f"{variable}, {entry['name']}, path: {error}.") from error
+
+
+def context_of(parts, build_args):
+    """The context of directories, each given with its place in it and names that it leaves out."""
+    try:
         files = [file for part in parts for file in _files(*part)]
     except OSError as error:
-        raise ServicesError(
-            f"{variable}, {entry['name']}, path: {error.filename} cannot be read ({error.strerror})."
-        ) from error
-    except ValueError as error:
-        raise ServicesError(f"{variable}, {entry['name']}, path: {error}.") from error
+        raise ContextError(f"{error.filename} cannot be read ({error.strerror})") from error
     files.sort(key=lambda file: file["dest"])
     return {
-        "tag": _tag(files, entry["build_args"]),
+        "tag": _tag(files, build_args),
         "directories": sorted({parent for file in files for parent in _parents(file["dest"])}),
         "files": [{key: file[key] for key in ("src", "dest", "mode")} for file in files],
     }
@@ -68,7 +76,7 @@ def _files(root, below, without):
         for name in [*names, *files]:
             path = os.path.join(directory, name)
             if os.path.islink(path) and not _is_leftover(name):
-                raise ValueError(f"{path} is a symbolic link, put what it points to in its place")
+                raise ContextError(f"{path} is a symbolic link, put what it points to in its place")
         for name in files:
             if not _is_leftover(name):
                 yield _file(os.path.join(directory, name), root, below)
