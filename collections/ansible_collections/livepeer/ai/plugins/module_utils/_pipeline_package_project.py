@@ -22,6 +22,9 @@ UNBUNDLED = ("torch", "diffusers", "transformers")
 # Folders of these names would hide what the runner imports.
 TAKEN = frozenset({"runner", "torch", "diffusers", "transformers", "numpy", "pydantic", "fastapi", "uvicorn", "av"})
 
+# Releases of Python that bounds are judged by: enough patches of each for every bound that somebody writes.
+PYTHONS = (*((3, minor, patch) for minor in range(20) for patch in range(31)), (4, 0, 0))
+
 REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^]]*)\])?\s*(?:@\s*(\S+))?([^;]*)")
 CLAUSE = re.compile(r"^(===|==|~=|!=|<=|>=|<|>)\s*([0-9]+(?:\.[0-9]+)*)(\.\*)?$")
 
@@ -57,6 +60,11 @@ def admits(bounds, version):
         if not _holds(operator, bool(wildcard), given, version):
             return False
     return True
+
+
+def same_pythons(first, second):
+    """Whether two requires-python mean the same; uv writes >=3.11,<3.12 as ==3.11.* into its lock."""
+    return all(admits(first, version) == admits(second, version) for version in PYTHONS)
 
 
 def _holds(operator, wildcard, given, version):
@@ -190,9 +198,8 @@ class Project:
         if not self.python:
             self.add("python_bounds", f"requires-python is missing; ai-runner needs {RUNNER_PYTHON}.", "[project]")
             return
-        micro = range(31)
-        wanted = [(3, minor, patch) for minor in (10, 11) for patch in micro]
-        others = [(3, minor, patch) for minor in (*range(10), *range(12, 20)) for patch in micro] + [(4, 0, 0)]
+        wanted = [version for version in PYTHONS if admits(RUNNER_PYTHON, version)]
+        others = [version for version in PYTHONS if not admits(RUNNER_PYTHON, version)]
         if admits(self.python, (3, 10, 12)) is None:
             self.add("python_bounds", f"requires-python {self.python!r} cannot be read.", "requires-python")
         elif not any(admits(self.python, version) for version in wanted):
@@ -294,11 +301,7 @@ class Project:
 
     def _differences(self, lock, packages):
         """Why uv would call the lock outdated; only what can be told without resolving."""
-
-        def plain(bounds):
-            return sorted(part.strip().replace(" ", "") for part in str(bounds or "").split(","))
-
-        if plain(lock.get("requires-python")) != plain(self.python):
+        if not same_pythons(str(lock.get("requires-python") or ""), self.python or ""):
             yield f"it was made for Python {lock.get('requires-python')!r} instead of {self.python!r}"
         own = next((entry for entry in packages if entry.get("name") == normal(self.name)), None)
         if own is None:

@@ -89,9 +89,10 @@ def _mounts(entry, models_dir, token_path):
 
 
 def gpu_request(gpus, mode):
+    """What to ask Docker for. The count is what Docker itself notes down beside ids: without it the module sees a change."""
     if mode == "cdi":
-        return {"driver": "cdi", "device_ids": [f"nvidia.com/gpu={gpu}" for gpu in gpus]}
-    return {"driver": "nvidia", "device_ids": [str(gpu) for gpu in gpus], "capabilities": [["gpu"]]}
+        return {"driver": "cdi", "count": 0, "device_ids": [f"nvidia.com/gpu={gpu}" for gpu in gpus]}
+    return {"driver": "nvidia", "count": 0, "device_ids": [str(gpu) for gpu in gpus], "capabilities": [["gpu"]]}
 
 
 def _token_owner(entry, image_user):

@@ -99,10 +99,10 @@ def test_templates_are_hardened_and_have_a_user_of_their_own():
 
 def test_gpus_by_runtime_or_cdi():
     assert container({**BASE, "gpus": [0, 2]})["options"]["device_requests"] == [
-        {"driver": "nvidia", "device_ids": ["0", "2"], "capabilities": [["gpu"]]}
+        {"driver": "nvidia", "count": 0, "device_ids": ["0", "2"], "capabilities": [["gpu"]]}
     ]
     assert container({**BASE, "gpus": [0, 2], "gpu_mode": "cdi"})["options"]["device_requests"] == [
-        {"driver": "cdi", "device_ids": ["nvidia.com/gpu=0", "nvidia.com/gpu=2"]}
+        {"driver": "cdi", "count": 0, "device_ids": ["nvidia.com/gpu=0", "nvidia.com/gpu=2"]}
     ]
 
 
