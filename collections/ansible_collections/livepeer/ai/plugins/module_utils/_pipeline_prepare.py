@@ -236,8 +236,10 @@ class Prepare:
             raise PrepareError(f"{self.container} was removed before its models were taken over")
         if container.exit_code:
             lines = self.docker.log_tail(container, LAST_LINES)
-            _name, cause, remedy = likely_cause(container, lines)
-            raise PrepareError(f"{cause}. {remedy} Its last lines:\n" + "\n".join(lines))
+            name, cause, remedy = likely_cause(container, lines)
+            # The container goes, so its log is here and nowhere else.
+            advice = "" if name == "exited" else f" {remedy}"
+            raise PrepareError(f"{cause}.{advice} Its last lines:\n" + "\n".join(lines))
         if not os.path.isdir(self.staged) or not os.listdir(self.staged):
             raise PrepareError(
                 f"the run ended well and wrote nothing into {MODELS_TARGET}/{self.params['models']}: prepare_models "

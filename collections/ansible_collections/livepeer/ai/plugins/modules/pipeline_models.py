@@ -158,6 +158,8 @@ class PipelineModels:
     def work(self):
         if self.told.get("began"):
             return self.continue_run()
+        if not self.module.check_mode:
+            self.prepare.recover()
         image_id = self.prepare.docker.image_id(self.module.params["image"])
         if not image_id and not self.module.check_mode:
             raise PrepareError(f"the image {self.module.params['image']} is not on this host")
