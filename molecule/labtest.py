@@ -118,6 +118,14 @@ def status_code(host, url: str) -> str:
     ).stdout
 
 
+def passed_through(host, url: str, model_id: str) -> dict:
+    """What frames.py says of a picture that went through a live runner of the host: `sent` and `came`."""
+    program = (ROOT / "lab/ai_runner/frames.py").read_text(encoding="utf-8")
+    host.check_output(f"cat > /root/frames.py <<'LAST LINE'\n{program}\nLAST LINE")
+    # Docker's bridge on the host is where the runner reaches the program.
+    return json.loads(host.check_output("python3 /root/frames.py %s --host 172.17.0.1 --model-id %s", url, model_id))
+
+
 def assert_confined(host, unit: str, data_dir: str) -> None:
     """The process itself, whatever its unit says, writes to its own data and nowhere else and has no rights."""
     process = process_of(host, unit)

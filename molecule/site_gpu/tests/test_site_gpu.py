@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from labtest import ROOT, answers, process_of
+from labtest import ROOT, answers, passed_through, process_of
 
 GPU_HOSTS = str(ROOT / "molecule/site_gpu/inventory")
 UNIT = "livepeer-orchestrator.service"
@@ -14,9 +14,18 @@ IMAGE = "livepeer/ai-runner:latest"
 DEMANDING = "livepeer/ai-runner:demanding"
 
 
-def runners_of(host) -> list[dict]:
-    ids = host.check_output("docker ps --quiet --filter label=creator=ai-worker").split()
+PIPELINE = "colour-mood"
+
+
+def runners_of(host, pipeline: str) -> list[dict]:
+    """The containers that the node has started for one pipeline."""
+    ids = host.check_output("docker ps --quiet --filter label=creator=ai-worker --filter name=^%s_", pipeline).split()
     return json.loads(host.check_output(f"docker inspect {' '.join(ids)}")) if ids else []
+
+
+def url_of(runner: dict) -> str:
+    (binding,) = runner["NetworkSettings"]["Ports"]["8000/tcp"]
+    return f"http://{binding['HostIp']}:{binding['HostPort']}"
 
 
 @pytest.fixture
@@ -31,12 +40,35 @@ def gpu_site(playbook):
 
 def test_node_gives_its_runner_one_of_the_gpus(gpu_4090):
     """The way go-livepeer asks: device ids and the capability gpu, through Docker's own path for it."""
-    (runner,) = runners_of(gpu_4090)
+    (runner,) = runners_of(gpu_4090, "text-to-image")
     (request,) = runner["HostConfig"]["DeviceRequests"]
     assert request["DeviceIDs"] == ["0"]
     assert request["Capabilities"] == [["gpu"]]
     seen = gpu_4090.check_output("docker exec %s nvidia-smi -L", runner["Id"]).splitlines()
     assert seen == gpu_4090.check_output("nvidia-smi -L").splitlines()[:1]
+
+
+def test_node_starts_the_own_pipeline_from_its_image(gpu_4090):
+    """By the override, on the GPU that is left, with the models that were prepared; the container of our own is gone."""
+    (runner,) = runners_of(gpu_4090, "live-video-to-video")
+    assert runner["Config"]["Image"].startswith(f"livepeer-pipeline/{PIPELINE}:")
+    assert f"MODEL_ID={PIPELINE}" in runner["Config"]["Env"]
+    assert runner["HostConfig"]["DeviceRequests"][0]["DeviceIDs"] == ["1"]
+    health = json.loads(gpu_4090.check_output("curl --silent --fail --max-time 5 %s/health", url_of(runner)))
+    assert health["status"] == "IDLE"
+    assert gpu_4090.check_output("docker ps --all --quiet --filter name=livepeer-pipeline-") == ""
+
+
+def test_frame_passes_through_the_nodes_runner(gpu_4090):
+    (runner,) = runners_of(gpu_4090, "live-video-to-video")
+    answer = passed_through(gpu_4090, url_of(runner), PIPELINE)
+    red, green, blue = answer["came"][0]["mean"]
+    assert red > green > blue, "sepia"
+
+
+def test_node_says_that_the_pipeline_is_warm(gpu_4090):
+    told = gpu_4090.check_output("curl --silent --fail --max-time 5 http://127.0.0.1:7935/getNetworkCapabilities")
+    assert PIPELINE in told, told
 
 
 def test_node_serves(gpu_4090):
@@ -86,3 +118,17 @@ def test_second_run_changes_nothing_and_names_hosts_that_wait_for_a_reboot(gpu_s
     assert failed == {"gpu-trixie"}, recap
     assert "This host can serve after a reboot only." in run.output, run.output
     assert run.code != 0
+
+
+def test_pipeline_that_is_not_declared_any_more_leaves_nothing(gpu_4090, gpu_site):
+    """Last, because it takes away what the node serves: first from the node, then from the host."""
+    models = [{"pipeline": "text-to-image", "model_id": "SG161222/RealVisXL_V4.0_Lightning", "warm": True}]
+    nothing = {"custom_pipelines": [], "orchestrator_models": models, "custom_pipeline_prune": True}
+    for name in ("builtin_pipeline", "custom_pipeline"):
+        run = gpu_site(name, "--limit", "gpu-4090", **nothing)
+        assert run.code == 0, run.output
+    assert runners_of(gpu_4090, "live-video-to-video") == []
+    assert len(runners_of(gpu_4090, "text-to-image")) == 1
+    assert gpu_4090.check_output("docker images --quiet 'livepeer-pipeline/*'") == ""
+    assert not gpu_4090.file("/var/lib/livepeer/models/ColourMoodPipeline--models").exists
+    assert not gpu_4090.file(f"/var/lib/livepeer/pipelines/{PIPELINE}").exists
