@@ -36,7 +36,7 @@ def models(host) -> str:
 
 @pytest.fixture
 def pipeline(playbook):
-    """playbooks/custom_pipeline.yml on the scenario's host, which is among the orchestrators in site_gpu's inventory."""
+    """playbooks/custom_pipeline.yml on the scenario's host, which is an orchestrator in site_gpu's inventory."""
     external = "{{ [lab_pipeline | combine({'run': 'external', 'port': 8950})] }}"
 
     def run():
@@ -123,9 +123,9 @@ def test_package_that_the_runner_would_refuse_is_not_built(gpu_4090, pipeline, p
 def test_preparation_that_fails_leaves_models_and_runner(gpu_4090, pipeline, package):
     source = package / "src/colour_mood/pipeline/pipeline.py"
     text = source.read_text(encoding="utf-8")
-    source.write_text(
-        text.replace("for look, matrix in LOOKS.items():", 'raise RuntimeError("the weights are gone")\n')
-    )
+    loop = "        for look, matrix in LOOKS.items():"
+    assert loop in text
+    source.write_text(text.replace(loop, f'        raise RuntimeError("the weights are gone")\n{loop}'))
     before = container(gpu_4090)["Id"], models(gpu_4090)
     run = pipeline()
     assert run.code != 0

@@ -49,7 +49,7 @@ def test_node_gives_its_runner_one_of_the_gpus(gpu_4090):
 
 
 def test_node_starts_the_own_pipeline_from_its_image(gpu_4090):
-    """By the override, on the GPU that is left, with the models that were prepared; the container of our own is gone."""
+    """By the override, on the GPU that is left, with the prepared models; the container of our own is gone."""
     (runner,) = runners_of(gpu_4090, "live-video-to-video")
     assert runner["Config"]["Image"].startswith(f"livepeer-pipeline/{PIPELINE}:")
     assert f"MODEL_ID={PIPELINE}" in runner["Config"]["Env"]
