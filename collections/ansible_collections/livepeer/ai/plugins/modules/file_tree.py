@@ -53,6 +53,10 @@ options:
           - Its mode. Directories are of mode V(0755).
         type: str
         default: "0644"
+  _controller:
+    description:
+      - What the action on the controller tells the module. Not for playbooks.
+    type: dict
 seealso:
   - module: ansible.builtin.copy
   - module: ansible.builtin.unarchive

@@ -88,6 +88,10 @@ options:
     description: Path of the Docker Engine's socket.
     type: path
     default: /var/run/docker.sock
+  _controller:
+    description:
+      - What the action on the controller tells the module. Not for playbooks.
+    type: dict
 notes:
   - If the controller goes away during a run, the run goes on, and its models are not taken over. The next one is
     refused until it has ended.

@@ -102,7 +102,7 @@ def test_all_problems_are_told_at_once():
 def test_an_image_is_named_by_the_package(base):
     images = pipeline_images([PACKAGE, EXTERNAL], str(base))
     assert images["sepia"] == EXTERNAL["image"]
-    repository, _, tag = images["my-pipeline"].rpartition(":")
+    repository, tag = images["my-pipeline"].rsplit(":", 1)
     assert (repository, len(tag)) == ("livepeer-pipeline/my-pipeline", 12)
     in_registry = pipeline_images([PACKAGE], str(base), "registry.example/team/")
     assert in_registry == {"my-pipeline": f"registry.example/team/my-pipeline:{tag}"}

@@ -153,7 +153,7 @@ class Host:
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, **environment, "PATH": path}
         command = ["bash", str(self.script), mode]
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
