@@ -11,8 +11,8 @@ servers=(check_gpu_host container_engine nvidia_container_toolkit nvidia_driver)
 nodes=(gateway model_weights orchestrator)
 # These need the orchestrators that the others left behind.
 services=(byoc live_runner)
-# On servers as well, but it counts on a Hub that no test of model_weights makes stumble.
-gpu_nodes=(site_gpu)
+# On servers as well, but they count on a Hub that no test of model_weights makes stumble.
+gpu_nodes=(custom_pipeline site_gpu)
 # Everything else needs all of those; molecule takes them in the order of their names.
 grouped=("${servers[@]}" "${nodes[@]}" "${services[@]}" "${gpu_nodes[@]}")
 mapfile -t rest < <(cd molecule && printf '%s\n' */molecule.yml | sed 's,/.*,,' |

@@ -89,7 +89,7 @@ def _mounts(entry, models_dir, token_path):
 
 
 def gpu_request(gpus, mode):
-    """What to ask Docker for. The count is what Docker itself notes down beside ids: without it the module sees a change."""
+    """What to ask Docker for. It notes a count of 0 beside ids; without ours the module sees a change each time."""
     if mode == "cdi":
         return {"driver": "cdi", "count": 0, "device_ids": [f"nvidia.com/gpu={gpu}" for gpu in gpus]}
     return {"driver": "nvidia", "count": 0, "device_ids": [str(gpu) for gpu in gpus], "capabilities": [["gpu"]]}
