@@ -87,6 +87,7 @@ def mistaken():
     hosts["orch-2"].update(
         orchestrator_service_addr="orch-2.example.org",
         orchestrator_live_runners=False,
+        custom_pipeline_packages=[{"name": "night-vision", "path": "nowhere", "image": "registry.lab/n:1"}],
         live_runner_services=[
             live("echo", 9100),
             {"name": "wrapped", "route": "live_runner", "source": "template", "path": "nowhere", "port": 9101},
@@ -106,6 +107,7 @@ def mistaken():
         "orchestrator_models": [model("f", price_per_unit=1)],
         "orchestrator_models_dir": "models",
         "model_weights_dir": "models",
+        "custom_pipeline_packages": [{"name": "day-vision", "image": "registry.lab/d:1"}],
     }
     hosts["orch-4"] = {
         "orchestrator_service_addr": "10.0.0.5:8935",
@@ -140,6 +142,12 @@ PLANTED = [
     ("orch-1", "orchestrator_extra_flags", "has no flag 'nvida' (did you mean nvidia?)"),
     ("orch-1", "model_weights_models", "orchestrator_models needs org/b, which model_weights_models does not fetch"),
     ("orch-1", "model_weights_token_file", "(/nowhere/token) is not a file on the controller"),
+    ("orch-2", "custom_pipeline_packages", "night-vision"),
+    (
+        "orch-3",
+        "orchestrator_models",
+        "custom_pipeline_packages has day-vision, and orchestrator_models has no live",
+    ),
     ("orch-2", "orchestrator_service_addr", "has no port: write host:port"),
     (
         "orch-2",
