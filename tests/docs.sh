@@ -12,7 +12,7 @@ for type in module filter role; do
   # One call for all: most of its time goes into starting.
   ansible-doc -t "$type" "${names[@]}" > "$out/$type.txt"
   for name in "${names[@]}"; do
-    grep --quiet --extended-regexp "^> [A-Z]+:? $name( |\$)" "$out/$type.txt" || { echo "docs: $name prints nothing"; exit 1; }
+    grep --quiet --extended-regexp "^> [A-Z]+:? \*?$name\*?( |\$)" "$out/$type.txt" || { echo "docs: $name prints nothing"; exit 1; }
   done
   echo "$out/$type.txt: ${#names[@]}"
 done
