@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -84,23 +86,41 @@ def test_no_mark_of_the_template_is_left(live: Path) -> None:
     assert [path for path, text in contents(live).items() if "<<" in text or "<%" in text or "%>" in text] == []
 
 
-@pytest.mark.parametrize("route", BATCH_ROUTES)
-def test_a_batch_package_is_clean(tmp_path: Path, route: str) -> None:
-    package = written(tmp_path, name="my-batch", custom_pipeline_variant="batch", custom_pipeline_batch_route=route)
+# With a description that has quotes, which any package may have.
+@pytest.fixture(scope="module", params=BATCH_ROUTES)
+def batch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    variables = {"custom_pipeline_variant": "batch", "custom_pipeline_batch_route": request.param}
+    description = "'Brown \"and\" grey'"
+    dest = tmp_path_factory.mktemp("batch")
+    return request.param, written(dest, name="my-batch", custom_pipeline_description=description, **variables)
+
+
+def test_a_batch_package_is_clean(batch: tuple[str, Path]) -> None:
+    route, package = batch
     ruff_finds_nothing(package)
     assert f'return "{route}"' in (package / "src/my_batch/pipeline.py").read_text()
     assert not (package / "src/my_batch/pipeline").exists()
+    assert tomllib.loads((package / "pyproject.toml").read_text())["project"]["description"] == 'Brown "and" grey'
 
 
-def test_the_longest_name_and_a_description_with_quotes(tmp_path: Path) -> None:
-    result = new_pipeline(tmp_path, name="x" * 40, custom_pipeline_description="'Brown \"and\" grey'")
-    assert result.returncode == 0, result.stdout + result.stderr
-    project = tomllib.loads((tmp_path / ("x" * 40) / "pyproject.toml").read_text())["project"]
-    assert project["description"] == 'Brown "and" grey'
+def test_a_look_at_a_new_package_finds_the_missing_lock_and_nothing_else(live: Path, batch: tuple[str, Path]) -> None:
+    for package, kind in ((live, "live"), (batch[1], "batch")):
+        arguments = f"path={package} name={package.name}"
+        command = [TOOLS / "ansible", "localhost", "-m", "livepeer.ai.pipeline_package_info", "-a", arguments]
+        environment = {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        }
+        said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+        told = json.loads(said)["plays"][0]["tasks"][0]["hosts"]["localhost"]
+        assert [finding["code"] for finding in told["findings"]] == ["lock_missing"], told["sentences"]
+        assert told["package"]["kind"] == kind
 
 
-def test_the_second_run_changes_nothing_and_shows_what_differs(tmp_path: Path) -> None:
-    package = written(tmp_path, name="my-pipeline")
+def test_the_second_run_changes_nothing_and_shows_what_differs(tmp_path: Path, live: Path) -> None:
+    package = Path(shutil.copytree(live, tmp_path / live.name))
     (package / "README.md").write_text("# My own words\n")
     (package / "version.sh").chmod(0o700)
     (package / "Dockerfile").unlink()
@@ -124,7 +144,8 @@ def test_the_second_run_changes_nothing_and_shows_what_differs(tmp_path: Path) -
 
 
 def test_a_check_of_a_new_package_writes_nothing(tmp_path: Path) -> None:
-    result = new_pipeline(tmp_path, "--check", name="my-pipeline")
+    """With the longest name that there is."""
+    result = new_pipeline(tmp_path, "--check", name="x" * 40)
     assert result.returncode == 0, result.stdout + result.stderr
     assert list(tmp_path.iterdir()) == []
 
