@@ -22,11 +22,18 @@ BATCH_ROUTES = ("text-to-image", "upscale", "image-to-text")
 
 
 def new_pipeline(dest: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [TOOLS / "ansible-playbook", ROOT / "playbooks/new_pipeline.yml", *arguments, "-e", f"dest={dest}"]
+    """As typed in the directory above, with a destination that is relative to it."""
+    here = dest.parent
+    command = [TOOLS / "ansible-playbook", ROOT / "playbooks/new_pipeline.yml", *arguments, "-e", f"dest={dest.name}"]
     for name, value in variables.items():
         command += ["-e", f"{name}={value}"]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    environment = {
+        **os.environ,
+        "PWD": str(here),
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_NOCOLOR": "1",
+    }
+    return subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
 
 
 def written(dest: Path, **variables: str) -> Path:

@@ -40,7 +40,7 @@ class ContextError(ValueError):
 
 
 def service_context(entry, variable, wrapper, base):
-    """Tag, directories and files of the context that an entry of source template or build is built from."""
+    """Tag and files of the context that an entry of source template or build is built from."""
     path = os.path.normpath(os.path.join(base, entry["path"]))
     template = entry["source"] == "template"
     needed = "service.py" if template else "Dockerfile"
@@ -65,7 +65,6 @@ def context_of(parts, build_args):
     files.sort(key=lambda file: file["dest"])
     return {
         "tag": _tag(files, build_args),
-        "directories": sorted({parent for file in files for parent in _parents(file["dest"])}),
         "files": [{key: file[key] for key in ("src", "dest", "mode")} for file in files],
     }
 
@@ -99,13 +98,6 @@ def _file(path, root, below):
     mode = "0755" if os.access(path, os.X_OK) and os.stat(path).st_mode & 0o100 else "0644"
     dest = os.path.join(below, os.path.relpath(path, root))
     return {"src": path, "dest": dest, "mode": mode, "digest": digest.hexdigest()}
-
-
-def _parents(path):
-    parent = os.path.dirname(path)
-    while parent:
-        yield parent
-        parent = os.path.dirname(parent)
 
 
 def _tag(files, build_args):

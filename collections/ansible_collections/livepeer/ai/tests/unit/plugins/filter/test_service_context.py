@@ -47,7 +47,6 @@ def test_a_template_takes_the_engineer_in(tree):
         "service/data/deep/table.json",
         "service/service.py",
     ]
-    assert found["directories"] == ["service", "service/data", "service/data/deep"]
     assert found["files"][0]["src"] == str(tree / "wrapper/Dockerfile")
 
 
